@@ -1,0 +1,2 @@
+//! Tasks beyond cargo.
+fn main() {}
