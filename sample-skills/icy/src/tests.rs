@@ -1,0 +1,70 @@
+use super::*;
+use coworker_skill::testing;
+use phrases::Language;
+
+#[test]
+fn she_tells_about_herself_and_topics() {
+    assert!(about(None).text.starts_with("I am Icy"));
+    assert!(
+        about(Some("trust".into()))
+            .text
+            .starts_with("Every agent starts as untrusted")
+    );
+    assert!(
+        about(Some("quasars".into()))
+            .text
+            .contains("nothing on “quasars”")
+    );
+}
+
+#[test]
+fn phrases_go_both_ways() {
+    assert_eq!(
+        translate("Good morning!", Language::Ja).translated,
+        "おはようございます"
+    );
+    assert_eq!(translate("谢谢", Language::En).translated, "Thank you");
+    assert_eq!(
+        translate("お元気ですか？", Language::Ko).translated,
+        "어떻게 지내세요"
+    );
+}
+
+#[test]
+fn an_unknown_phrase_is_admitted() {
+    let said = translate("The mitochondrion is the powerhouse", Language::Zh).translated;
+    assert!(
+        said.contains("do not know") && said.contains("Chinese"),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_phrase_finds_its_own_row() {
+    for language in [Language::En, Language::Zh, Language::Ja, Language::Ko] {
+        assert!(phrases::find("hello", language).is_some());
+    }
+}
+
+#[test]
+fn search_ranks_the_page_about_it_first() {
+    let hits = search("how does trust work").unwrap().results;
+    assert_eq!(hits[0].title, "Trust");
+    assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    assert_eq!(
+        search("encrypted messages").unwrap().results[0].title,
+        "Privacy"
+    );
+    assert!(search("zebra").unwrap().results.is_empty());
+    assert!(search(" ?! ").is_err());
+}
+
+#[test]
+fn a_caller_sees_four_skills() {
+    let names: Vec<_> = testing::describe()
+        .into_iter()
+        .map(|skill| skill.name)
+        .collect();
+    assert_eq!(names, ["about", "ping", "search", "translate"]);
+    assert!(ping().pong);
+}
