@@ -1,1 +1,219 @@
-//! (being written)
+//! Everything that must survive: one SQLite database, touched by one thread, in transactions that many callers share.
+//! What a caller was told is on disk. It holds no policy: who may do what is decided before anything gets here.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use coworker_core::Bytes;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) mod approvals;
+mod asked;
+mod codec;
+mod error;
+mod inbox;
+mod logs;
+mod migrations;
+mod outbox;
+mod peers;
+mod probes;
+mod retention;
+mod state;
+mod tasks;
+mod thread;
+mod usage;
+
+pub use asked::{AnswerRow, AskedRow};
+pub use error::StoreError;
+pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Totals};
+pub use logs::{LogLevel, LogRow};
+pub use outbox::{OutRow, Pending};
+pub use peers::{LeaseRow, PeerRow, PutTrust, TrustRequestRow};
+pub use probes::ProbeRow;
+pub use retention::{Retention, Swept};
+pub use state::{AreaRow, StateUse, StateWriteRow};
+pub use tasks::{TaskRow, TaskState};
+pub use usage::{UsageBy, UsageRow, UsageSum};
+
+/// How many orders may wait for the thread. More callers than that wait to be let in, in memory of their own.
+const WAITING: usize = 1_024;
+/// Distinct statements of all families, with room to spare; a statement that falls out is compiled again.
+const STATEMENTS: usize = 256;
+
+/// How the database is opened.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// How long to wait for another process to let go of the file.
+    pub patience: Duration,
+    /// The size beyond which every write fails with [`StoreError::Full`]; none leaves it to the disk.
+    pub max_size: Option<Bytes>,
+    /// How long a repeated request gets the recorded answer.
+    pub answers: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            // Long enough for a host that is just stopping, short enough for a person to wait.
+            patience: Duration::from_secs(2),
+            max_size: None,
+            answers: Duration::from_secs(24 * 3_600),
+        }
+    }
+}
+
+/// A handle to the store. Clones share one thread and one database.
+#[derive(Clone)]
+pub struct Store {
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
+}
+
+/// What the handles know without asking the thread.
+struct Shared {
+    /// The next id of an outbox row. Counted here and not by SQLite, which would give the id of a deleted row to
+    /// another one, while somebody still holds the first.
+    next_out: AtomicI64,
+    answers: Duration,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+use thread::{Job, Order};
+
+impl Store {
+    /// Opens the database at `path`, making or migrating it as needed, and starts its thread.
+    ///
+    /// Tasks that were running when the last process died are counted as one death of each component they ran.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        })?;
+        Self::start(connection, Some(path.to_owned()), &options)
+    }
+
+    /// Opens an empty store in memory: the store of tests, with the same code and nothing to clean up.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        Self::start(connection, None, &StoreOptions::default())
+    }
+
+    /// Runs a write. Resolves only after the commit: what it returned survives the power plug.
+    ///
+    /// The closure runs on the store's thread, in a savepoint: if it fails, nothing of it is kept.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        self.give(Order::Write(Box::new(Job::new(work, reply))))
+            .await?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs a read on the store's thread, after every write that was given before it.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        self.give(Order::Read(Box::new(Job::new(work, reply))))
+            .await?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Finishes what was given so far and closes the database. Further calls on other handles fail.
+    ///
+    /// Tasks still running are noted as interrupted in an orderly way: no component is blamed for a shutdown.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (reply, result) = oneshot::channel();
+        self.give(Order::Close(reply)).await?;
+        let ended = result.await.map_err(|_| StoreError::Closed)?;
+        let thread = self
+            .shared
+            .thread
+            .lock()
+            .ok()
+            .and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            // It has reported its end already; joining waits for its last instructions only.
+            let _ = thread.join();
+        }
+        ended
+    }
+
+    async fn give(&self, order: Order) -> Result<(), StoreError> {
+        self.orders
+            .send(order)
+            .await
+            .map_err(|_| StoreError::Closed)
+    }
+
+    fn next_out(&self) -> i64 {
+        self.shared.next_out.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn start(
+        connection: Connection,
+        path: Option<PathBuf>,
+        options: &StoreOptions,
+    ) -> Result<Self, StoreError> {
+        prepare(&connection, path, options)?;
+        inbox::count_deaths(&connection)?;
+        let next_out = outbox::highest(&connection)?.saturating_add(1);
+        let (orders, waiting) = mpsc::channel(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || thread::serve(connection, waiting))
+            .map_err(|error| StoreError::Thread(Arc::new(error)))?;
+        Ok(Self {
+            orders,
+            shared: Arc::new(Shared {
+                next_out: AtomicI64::new(next_out),
+                answers: options.answers,
+                thread: std::sync::Mutex::new(Some(thread)),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// Brings a fresh connection into the state that the thread relies on.
+fn prepare(
+    connection: &Connection,
+    path: Option<PathBuf>,
+    options: &StoreOptions,
+) -> Result<(), StoreError> {
+    connection.busy_timeout(options.patience)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // One process only: the lock is held for as long as the file is open, and needs no shared memory.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Pages that callers' requests are spread over stay in memory (KiB, as a negative number).
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    if let Some(size) = options.max_size {
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(size.0).unwrap_or(i64::MAX) / page.max(1);
+        connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
+    }
+    migrations::migrate(connection, path)
+}
+
+#[cfg(test)]
+mod tests;

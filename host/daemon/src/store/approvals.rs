@@ -1,0 +1,3 @@
+//! What the owner approved. Holds no policy.
+
+pub(crate) const TABLES: &str = "";

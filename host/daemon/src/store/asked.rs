@@ -1,0 +1,158 @@
+//! What this host asked of others. An answer counts from the peer that was asked, once, while it is awaited; anything
+//! else changes nothing here.
+
+use coworker_core::{PeerId, Timestamp};
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+
+use super::codec::{bounded, peer_at, peer_key, time_at};
+use super::{Store, StoreError};
+
+pub(super) const TABLES: &str = "
+CREATE TABLE asked (
+    correlation TEXT PRIMARY KEY,
+    peer BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    deadline INTEGER NOT NULL,
+    answered INTEGER,
+    answer BLOB
+) STRICT;
+CREATE INDEX asked_open ON asked (deadline) WHERE answered IS NULL;
+";
+
+/// The most requests of ours that may be open: more than any owner has in mind, few enough to list.
+const OPEN: u64 = 10_000;
+
+/// A request of ours that awaits its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AskedRow {
+    /// The correlation id that we gave it.
+    pub correlation: String,
+    /// Who was asked.
+    pub peer: PeerId,
+    /// The kind of message that asked.
+    pub kind: String,
+    /// Until when the answer counts.
+    pub deadline: Timestamp,
+}
+
+/// The answer to a request of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerRow {
+    /// Who was asked, and so who answered.
+    pub peer: PeerId,
+    /// The kind of message that asked.
+    pub kind: String,
+    /// Until when the answer counts.
+    pub deadline: Timestamp,
+    /// The answer's envelope and when it came, once it did.
+    pub answer: Option<(Vec<u8>, Timestamp)>,
+}
+
+impl Store {
+    /// Notes that a peer is asked something, before it is.
+    pub async fn ask(
+        &self,
+        peer: &PeerId,
+        correlation: &str,
+        kind: &str,
+        deadline: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (peer, correlation, kind) = (peer_key(peer), correlation.to_owned(), kind.to_owned());
+        self.write(move |c| {
+            let open: i64 = c
+                .prepare_cached(
+                    "SELECT count(*) FROM asked INDEXED BY asked_open WHERE answered IS NULL",
+                )?
+                .query_row([], |row| row.get(0))?;
+            if u64::try_from(open).unwrap_or(0) >= OPEN {
+                return Err(StoreError::Bound {
+                    what: "open requests",
+                    limit: OPEN,
+                });
+            }
+            c.prepare_cached(
+                "INSERT INTO asked (correlation, peer, kind, deadline) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![correlation, peer, bounded(&kind, 64), deadline.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records an answer. Returns whether it counts: it is from the peer that was asked, the first, and in time.
+    pub async fn answered(
+        &self,
+        peer: &PeerId,
+        correlation: &str,
+        bytes: Vec<u8>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (peer, correlation) = (peer_key(peer), correlation.to_owned());
+        self.write(move |c| {
+            let counted = c
+                .prepare_cached(
+                    "UPDATE asked SET answered = ?3, answer = ?4
+                     WHERE correlation = ?1 AND peer = ?2 AND answered IS NULL AND deadline >= ?3",
+                )?
+                .execute(params![correlation, peer, at.0, bytes])?;
+            Ok(counted > 0)
+        })
+        .await
+    }
+
+    /// Returns what is known of a request of ours.
+    pub async fn reply(&self, correlation: &str) -> Result<Option<AnswerRow>, StoreError> {
+        let correlation = correlation.to_owned();
+        self.read(move |c| {
+            Ok(c.prepare_cached(
+                "SELECT peer, kind, deadline, answer, answered FROM asked WHERE correlation = ?1",
+            )?
+            .query_row([correlation], |row| {
+                let bytes: Option<Vec<u8>> = row.get(3)?;
+                let at: Option<i64> = row.get(4)?;
+                Ok(AnswerRow {
+                    peer: peer_at(row, 0)?,
+                    kind: row.get(1)?,
+                    deadline: time_at(row, 2)?,
+                    answer: bytes.zip(at.map(Timestamp)),
+                })
+            })
+            .optional()?)
+        })
+        .await
+    }
+
+    /// Returns the requests that await their answers, the next deadline first.
+    pub async fn asked_open(&self) -> Result<Vec<AskedRow>, StoreError> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT correlation, peer, kind, deadline FROM asked INDEXED BY asked_open
+                 WHERE answered IS NULL ORDER BY deadline, correlation",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok(AskedRow {
+                    correlation: row.get(0)?,
+                    peer: peer_at(row, 1)?,
+                    kind: row.get(2)?,
+                    deadline: time_at(row, 3)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Stops waiting for an answer; one that comes later does not count.
+    pub async fn unask(&self, correlation: &str) -> Result<(), StoreError> {
+        let correlation = correlation.to_owned();
+        self.write(move |c| {
+            c.execute(
+                "DELETE FROM asked WHERE correlation = ?1 AND answered IS NULL",
+                [correlation],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}

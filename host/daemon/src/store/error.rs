@@ -1,0 +1,118 @@
+//! What can go wrong with the store, told apart by what the caller can do about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+/// Why the store did not do what was asked. Nothing of a failed write is kept.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No room: the disk, or the size that the owner set for the store.
+    #[error("no room is left for the store")]
+    Full(#[source] Arc<rusqlite::Error>),
+    /// Another process holds the database.
+    #[error("another process holds the store's database")]
+    Busy(#[source] Arc<rusqlite::Error>),
+    /// The file is not a database of ours, or it is damaged.
+    #[error("the store's database is damaged or not a database")]
+    Corrupt(#[source] Arc<rusqlite::Error>),
+    /// The file was written by a newer version.
+    #[error("the store has schema version {found}; this program knows versions up to {known}")]
+    Newer {
+        /// The version in the file.
+        found: u32,
+        /// The highest version that this program knows.
+        known: u32,
+    },
+    /// The file is a database of some other program.
+    #[error("{} is a database of another program", .0.display())]
+    Foreign(PathBuf),
+    /// The file cannot be opened at all.
+    #[error("cannot open {}", .path.display())]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: Arc<rusqlite::Error>,
+    },
+    /// The store's thread could not be started.
+    #[error("cannot start the store's thread")]
+    Thread(#[source] Arc<std::io::Error>),
+    /// The store was closed, or its thread is gone.
+    #[error("the store is closed")]
+    Closed,
+    /// The task was finished, cancelled or dropped in the meantime.
+    #[error("the task is no longer open")]
+    NotOpen,
+    /// Another peer already has this name.
+    #[error("another peer already has the name {0:?}")]
+    NameTaken(String),
+    /// A bound on rows is reached.
+    #[error("no more than {limit} {what} are kept")]
+    Bound {
+        /// What is counted.
+        what: &'static str,
+        /// How many are kept.
+        limit: u64,
+    },
+    /// A skill's state would outgrow its bounds.
+    #[error("the state of {skill:?} may not grow beyond {limit}")]
+    StateFull {
+        /// The skill's key.
+        skill: String,
+        /// The bound.
+        limit: coworker_core::Bytes,
+    },
+    /// A stored value cannot be read back.
+    #[error("a stored {what} cannot be read back")]
+    Unreadable {
+        /// Which value.
+        what: &'static str,
+    },
+    /// A piece of work panicked; its changes are rolled back.
+    #[error("a piece of work on the store broke off")]
+    BrokeOff,
+    /// Anything else that SQLite reports.
+    #[error("the store's database refused an operation")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
+}
+
+impl StoreError {
+    /// Returns what the owner can do about it, if anything.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Full(_) => Some(
+                "free some disk space, or raise `size` under `[retention]` in config.toml, then try again; \
+                 nothing that was acknowledged is lost",
+            ),
+            Self::Busy(_) => {
+                Some("stop the other coworker-host, or whatever else has the database open")
+            }
+            Self::Corrupt(_) => Some(
+                "move the database and its -wal file away together and keep them; the next start makes a new one",
+            ),
+            Self::Newer { .. } => {
+                Some("use the version of coworker-host that wrote it, or a newer one")
+            }
+            Self::Foreign(_) => Some("name another home with --home"),
+            Self::Open { .. } => Some("check that the folder exists and that you may write to it"),
+            Self::NameTaken(_) => Some("choose another name, or forget the other peer first"),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let error = Arc::new(error);
+        match code {
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error),
+            _ => Self::Sqlite(error),
+        }
+    }
+}

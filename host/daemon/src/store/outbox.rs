@@ -1,0 +1,253 @@
+//! The outbox: what has to leave, at least once. A row goes when the transport took it; an answer's bytes are kept
+//! with its task, not a second time here.
+
+use coworker_core::{Bytes, PeerId, TaskId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::codec::{peer_at, peer_key, random_id, size, uint_at};
+use super::{Store, StoreError};
+
+/// `bytes` is null if the row stands for the answer of its task. It is the last column, so that looking for rows
+/// does not read it.
+pub(super) const TABLES: &str = "
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    peer BLOB NOT NULL,
+    seq INTEGER,
+    message BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    bytes BLOB
+) STRICT;
+CREATE INDEX outbox_due ON outbox (not_before);
+";
+
+/// A message that has to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutRow {
+    /// The row.
+    pub id: i64,
+    /// To whom.
+    pub peer: PeerId,
+    /// The envelope.
+    pub bytes: Vec<u8>,
+    /// The task it belongs to, if any.
+    pub task: Option<TaskId>,
+    /// How often sending it failed.
+    pub tries: u32,
+    /// Random text, the same at each try: a transport that gets it twice can tell.
+    pub message_id: String,
+}
+
+/// How much waits to leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// Messages.
+    pub count: u64,
+    /// Their size.
+    pub bytes: Bytes,
+}
+
+/// Few rows are due at most times: then the order of ids is fair enough, and cheap.
+const DUE: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
+ FROM (SELECT * FROM outbox INDEXED BY outbox_due WHERE not_before <= ?1 ORDER BY id LIMIT ?2) o
+ LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
+
+/// With more rows than places, every peer's oldest comes before any peer's second.
+const DUE_IN_TURNS: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
+ FROM (SELECT id, row_number() OVER (PARTITION BY peer ORDER BY id) AS place
+       FROM outbox INDEXED BY outbox_due WHERE not_before <= ?1 ORDER BY place, id LIMIT ?2) first
+ JOIN outbox o ON o.id = first.id
+ LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY first.place, o.id";
+
+impl Store {
+    /// Puts a message into the outbox. `task` says which task it belongs to; it is not taken for that task's answer.
+    pub async fn push(
+        &self,
+        peer: &PeerId,
+        bytes: Vec<u8>,
+        task: Option<TaskId>,
+        not_before: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let id = self.next_out();
+        let peer = peer_key(peer);
+        self.write(move |c| {
+            c.prepare_cached(
+                "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes)
+                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, ?6, ?6, ?7)",
+            )?
+            .execute(params![
+                id,
+                peer,
+                task.as_ref().map(TaskId::as_bytes),
+                random_id()?,
+                size(bytes.len()),
+                not_before.0,
+                bytes,
+            ])?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Returns what may leave now: the oldest first for each peer, and the peers in turn.
+    ///
+    /// A row stays due until it is sent, put off or dropped; the caller knows which ones it holds.
+    pub async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<OutRow>, StoreError> {
+        self.read(move |c| {
+            let rows = due(c, DUE, now, limit)?;
+            if rows.len() < limit {
+                return Ok(rows);
+            }
+            due(c, DUE_IN_TURNS, now, limit)
+        })
+        .await
+    }
+
+    /// Returns one row of the outbox.
+    pub async fn outgoing(&self, id: i64) -> Result<Option<OutRow>, StoreError> {
+        self.read(move |c| {
+            Ok(c.prepare_cached(
+                "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message FROM outbox o
+                 LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq WHERE o.id = ?1",
+            )?
+            .query_row([id], out_row)
+            .optional()?)
+        })
+        .await
+    }
+
+    /// Returns when the next row becomes due, if any waits.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT min(not_before) FROM outbox")?
+                .query_row([], |row| row.get::<_, Option<i64>>(0))?
+                .map(Timestamp))
+        })
+        .await
+    }
+
+    /// Takes a row out, because the transport has the message.
+    pub async fn sent(&self, id: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.write(move |c| {
+            let task: Option<Option<i64>> = c
+                .prepare_cached(
+                    "DELETE FROM outbox WHERE id = ?1 RETURNING iif(bytes IS NULL, seq, NULL)",
+                )?
+                .query_row([id], |row| row.get(0))
+                .optional()?;
+            if let Some(Some(seq)) = task {
+                c.prepare_cached("UPDATE task SET delivered = ?2 WHERE seq = ?1")?
+                    .execute(params![seq, at.0])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Puts a row off, because sending failed.
+    pub async fn retry(&self, id: i64, not_before: Timestamp) -> Result<(), StoreError> {
+        self.write(move |c| {
+            c.prepare_cached("UPDATE outbox SET tries = tries + 1, not_before = ?2 WHERE id = ?1")?
+                .execute(params![id, not_before.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a row out unsent. The answer of its task, if it was one, stays recorded.
+    pub async fn drop_outgoing(&self, id: i64) -> Result<(), StoreError> {
+        self.write(move |c| {
+            give_up(c, "id = ?1", [id])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns how much waits to leave.
+    pub async fn pending(&self) -> Result<Pending, StoreError> {
+        self.read(|c| {
+            Ok(
+                c.prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM outbox")?
+                    .query_row([], |row| {
+                        Ok(Pending {
+                            count: uint_at(row, 0)?,
+                            bytes: Bytes(uint_at(row, 1)?),
+                        })
+                    })?,
+            )
+        })
+        .await
+    }
+}
+
+/// Adds the answer of a task.
+pub(super) fn put_answer(
+    c: &Connection,
+    id: i64,
+    peer: &[u8],
+    seq: i64,
+    size: i64,
+    message: [u8; 16],
+    not_before: Timestamp,
+) -> Result<(), StoreError> {
+    c.prepare_cached(
+        "INSERT INTO outbox (id, peer, seq, message, size, created, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+    )?
+    .execute(params![id, peer, seq, message, size, not_before.0])?;
+    Ok(())
+}
+
+/// Drops everything that waits for a peer. Answers dropped this way are not replayed to a repeated request either.
+pub(super) fn drop_peer(c: &Connection, peer: &[u8]) -> Result<(), StoreError> {
+    c.prepare_cached("DELETE FROM answer WHERE seq IN (SELECT seq FROM outbox WHERE peer = ?1 AND bytes IS NULL)")?
+        .execute([peer])?;
+    give_up(c, "peer = ?1", [peer])?;
+    Ok(())
+}
+
+/// Deletes rows unsent. Their tasks count as delivered when they arrived, so that their bodies do not stay for ever.
+pub(super) fn give_up(
+    c: &Connection,
+    which: &str,
+    parameters: impl rusqlite::Params + Clone,
+) -> Result<usize, StoreError> {
+    c.prepare_cached(&format!(
+        "UPDATE task SET delivered = coalesce(finished, received)
+         WHERE seq IN (SELECT seq FROM outbox WHERE {which} AND bytes IS NULL)"
+    ))?
+    .execute(parameters.clone())?;
+    Ok(
+        c.prepare_cached(&format!("DELETE FROM outbox WHERE {which}"))?
+            .execute(parameters)?,
+    )
+}
+
+/// Returns the highest id that is in use.
+pub(super) fn highest(c: &Connection) -> Result<i64, StoreError> {
+    Ok(
+        c.query_row("SELECT coalesce(max(id), 0) FROM outbox", [], |row| {
+            row.get(0)
+        })?,
+    )
+}
+
+fn due(c: &Connection, sql: &str, now: Timestamp, limit: usize) -> Result<Vec<OutRow>, StoreError> {
+    let mut statement = c.prepare_cached(sql)?;
+    let rows = statement.query_map(params![now.0, size(limit)], out_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn out_row(row: &Row<'_>) -> rusqlite::Result<OutRow> {
+    Ok(OutRow {
+        id: row.get(0)?,
+        peer: peer_at(row, 1)?,
+        bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        task: row.get::<_, Option<[u8; 16]>>(3)?.map(TaskId::from_random),
+        tries: row.get(4)?,
+        message_id: TaskId::from_random(row.get(5)?).to_string(),
+    })
+}

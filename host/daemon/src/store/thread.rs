@@ -1,0 +1,181 @@
+//! The one thread that touches the database. It drains what waits into one transaction, each write in a savepoint
+//! of its own, and answers nobody before the commit: what was acknowledged survives the power plug.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+
+/// The most jobs of one transaction: enough to spread one sync over many callers, few enough that the first of them
+/// does not wait long.
+pub(super) const BATCH: usize = 256;
+
+/// What the thread is asked to do.
+pub(super) enum Order {
+    Write(Box<dyn Work>),
+    Read(Box<dyn Work>),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// A piece of work that runs once and is answered once, with a commit in between.
+pub(super) trait Work: Send {
+    /// Runs the work and keeps its result. Returns what failed, if it failed.
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    /// Replaces the result: the work was not done, or not kept.
+    fn refuse(&mut self, error: StoreError);
+    /// Sends the result, or the reason why the commit took it back.
+    fn settle(self: Box<Self>, lost: Option<&StoreError>);
+}
+
+/// The usual piece of work: a closure and the place its result goes to.
+pub(super) struct Job<T, F> {
+    work: Option<F>,
+    result: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job<T, F>
+where
+    F: FnOnce(&Connection) -> Result<T, StoreError>,
+{
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self {
+            work: Some(work),
+            result: Err(StoreError::BrokeOff),
+            reply,
+        }
+    }
+}
+
+impl<T, F> Work for Job<T, F>
+where
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    T: Send + 'static,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            // A panic in one piece of work must not take the store away from everybody else.
+            self.result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+                .unwrap_or(Err(StoreError::BrokeOff));
+        }
+        match &self.result {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Err(error);
+    }
+
+    fn settle(self: Box<Self>, lost: Option<&StoreError>) {
+        let result = match (self.result, lost) {
+            (Ok(_), Some(error)) => Err(error.clone()),
+            (result, _) => result,
+        };
+        // The caller may have gone away; what it asked for is done all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// Serves orders until the store is closed or nobody is left who could give any.
+pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
+        if let Some(reply) = settle(&connection, &mut waiting) {
+            orders.close();
+            // What was sent before the door closed still counts.
+            while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
+                settle(&connection, &mut waiting);
+            }
+            let ended = super::inbox::end_cleanly(&connection)
+                .and_then(|()| connection.close().map_err(|(_, error)| error.into()));
+            let _ = reply.send(ended);
+            return;
+        }
+    }
+}
+
+/// Runs one batch in one transaction and answers it. Returns where to report the end, if the batch asked for it.
+fn settle(
+    connection: &Connection,
+    waiting: &mut Vec<Order>,
+) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+    let mut done: Vec<Box<dyn Work>> = Vec::with_capacity(waiting.len());
+    let mut closing = None;
+    let mut open = false;
+    for order in waiting.drain(..) {
+        match order {
+            Order::Close(reply) => closing = Some(reply),
+            // A read inside an open transaction sees writes that may yet be lost: it is answered with them.
+            Order::Read(mut work) => {
+                let _ = work.run(connection);
+                if open {
+                    done.push(work);
+                } else {
+                    work.settle(None);
+                }
+            }
+            Order::Write(mut work) => {
+                if !open {
+                    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
+                        work.refuse(error);
+                        work.settle(None);
+                        continue;
+                    }
+                    open = true;
+                }
+                let kept = write(connection, work.as_mut());
+                if let Err(error) = &kept {
+                    work.refuse(error.clone());
+                }
+                done.push(work);
+                // Some failures (a full disk, an I/O error) make SQLite take the whole transaction back at once.
+                if connection.is_autocommit() {
+                    let error = kept.err().unwrap_or(StoreError::BrokeOff);
+                    answer(&mut done, Some(&error));
+                    open = false;
+                }
+            }
+        }
+    }
+    let lost = if open {
+        let ended = run(connection, "COMMIT");
+        if ended.is_err() && !connection.is_autocommit() {
+            // The commit failed but the transaction stands; without this it would swallow the next batch.
+            let _ = run(connection, "ROLLBACK");
+        }
+        ended.err()
+    } else {
+        None
+    };
+    answer(&mut done, lost.as_ref());
+    closing
+}
+
+/// Runs one write in a savepoint, so that it alone is undone if it fails.
+fn write(connection: &Connection, work: &mut dyn Work) -> Result<(), StoreError> {
+    run(connection, "SAVEPOINT work")?;
+    let kept = work.run(connection);
+    if connection.is_autocommit() {
+        return kept;
+    }
+    if kept.is_err() {
+        run(connection, "ROLLBACK TO work")?;
+    }
+    run(connection, "RELEASE work")?;
+    kept
+}
+
+fn answer(done: &mut Vec<Box<dyn Work>>, lost: Option<&StoreError>) {
+    for work in done.drain(..) {
+        work.settle(lost);
+    }
+}
+
+fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}
