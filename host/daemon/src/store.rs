@@ -30,10 +30,10 @@ mod usage;
 
 pub use asked::{AnswerRow, AskedRow};
 pub use error::StoreError;
-pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Totals};
+pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent, Totals};
 pub use logs::{LogLevel, LogRow};
 pub use outbox::{OutRow, Pending};
-pub use peers::{LeaseRow, PeerRow, PutTrust, TrustRequestRow};
+pub use peers::{LeaseRow, PeerRow, TrustRequestRow};
 pub use probes::ProbeRow;
 pub use retention::{Retention, Swept};
 pub use state::{AreaRow, StateUse, StateWriteRow};
@@ -94,13 +94,13 @@ impl Store {
             path: path.to_owned(),
             source: Arc::new(source),
         })?;
-        Self::start(connection, Some(path.to_owned()), &options)
+        Self::launch(connection, Some(path.to_owned()), &options)
     }
 
     /// Opens an empty store in memory: the store of tests, with the same code and nothing to clean up.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory()?;
-        Self::start(connection, None, &StoreOptions::default())
+        Self::launch(connection, None, &StoreOptions::default())
     }
 
     /// Runs a write. Resolves only after the commit: what it returned survives the power plug.
@@ -160,7 +160,7 @@ impl Store {
         self.shared.next_out.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn start(
+    fn launch(
         connection: Connection,
         path: Option<PathBuf>,
         options: &StoreOptions,

@@ -1,18 +1,19 @@
 //! What this host asked of others. An answer counts from the peer that was asked, once, while it is awaited; anything
 //! else changes nothing here.
 
+use std::borrow::Borrow;
+
 use coworker_core::{PeerId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::codec::{bounded, peer_at, peer_key, time_at};
+use super::codec::{peer_at, peer_key, time_at};
 use super::{Store, StoreError};
 
 pub(super) const TABLES: &str = "
 CREATE TABLE asked (
     correlation TEXT PRIMARY KEY,
     peer BLOB NOT NULL,
-    kind TEXT NOT NULL,
     deadline INTEGER NOT NULL,
     answered INTEGER,
     answer BLOB
@@ -30,8 +31,6 @@ pub struct AskedRow {
     pub correlation: String,
     /// Who was asked.
     pub peer: PeerId,
-    /// The kind of message that asked.
-    pub kind: String,
     /// Until when the answer counts.
     pub deadline: Timestamp,
 }
@@ -41,8 +40,6 @@ pub struct AskedRow {
 pub struct AnswerRow {
     /// Who was asked, and so who answered.
     pub peer: PeerId,
-    /// The kind of message that asked.
-    pub kind: String,
     /// Until when the answer counts.
     pub deadline: Timestamp,
     /// The answer's envelope and when it came, once it did.
@@ -53,12 +50,11 @@ impl Store {
     /// Notes that a peer is asked something, before it is.
     pub async fn ask(
         &self,
-        peer: &PeerId,
-        correlation: &str,
-        kind: &str,
+        peer: impl Borrow<PeerId>,
+        correlation: impl Into<String>,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
-        let (peer, correlation, kind) = (peer_key(peer), correlation.to_owned(), kind.to_owned());
+        let (peer, correlation) = (peer_key(peer.borrow()), correlation.into());
         self.write(move |c| {
             let open: i64 = c
                 .prepare_cached(
@@ -72,9 +68,9 @@ impl Store {
                 });
             }
             c.prepare_cached(
-                "INSERT INTO asked (correlation, peer, kind, deadline) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO asked (correlation, peer, deadline) VALUES (?1, ?2, ?3)",
             )?
-            .execute(params![correlation, peer, bounded(&kind, 64), deadline.0])?;
+            .execute(params![correlation, peer, deadline.0])?;
             Ok(())
         })
         .await
@@ -83,12 +79,12 @@ impl Store {
     /// Records an answer. Returns whether it counts: it is from the peer that was asked, the first, and in time.
     pub async fn answered(
         &self,
-        peer: &PeerId,
+        peer: impl Borrow<PeerId>,
         correlation: &str,
         bytes: Vec<u8>,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (peer, correlation) = (peer_key(peer), correlation.to_owned());
+        let (peer, correlation) = (peer_key(peer.borrow()), correlation.to_owned());
         self.write(move |c| {
             let counted = c
                 .prepare_cached(
@@ -106,15 +102,14 @@ impl Store {
         let correlation = correlation.to_owned();
         self.read(move |c| {
             Ok(c.prepare_cached(
-                "SELECT peer, kind, deadline, answer, answered FROM asked WHERE correlation = ?1",
+                "SELECT peer, deadline, answer, answered FROM asked WHERE correlation = ?1",
             )?
             .query_row([correlation], |row| {
-                let bytes: Option<Vec<u8>> = row.get(3)?;
-                let at: Option<i64> = row.get(4)?;
+                let bytes: Option<Vec<u8>> = row.get(2)?;
+                let at: Option<i64> = row.get(3)?;
                 Ok(AnswerRow {
                     peer: peer_at(row, 0)?,
-                    kind: row.get(1)?,
-                    deadline: time_at(row, 2)?,
+                    deadline: time_at(row, 1)?,
                     answer: bytes.zip(at.map(Timestamp)),
                 })
             })
@@ -127,15 +122,14 @@ impl Store {
     pub async fn asked_open(&self) -> Result<Vec<AskedRow>, StoreError> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT correlation, peer, kind, deadline FROM asked INDEXED BY asked_open
+                "SELECT correlation, peer, deadline FROM asked INDEXED BY asked_open
                  WHERE answered IS NULL ORDER BY deadline, correlation",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(AskedRow {
                     correlation: row.get(0)?,
                     peer: peer_at(row, 1)?,
-                    kind: row.get(2)?,
-                    deadline: time_at(row, 3)?,
+                    deadline: time_at(row, 2)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use crate::report::{Exit, Failure};
+
 /// Why the store did not do what was asked. Nothing of a failed write is kept.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -113,6 +115,36 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error),
             _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match error {
+            StoreError::NotOpen
+            | StoreError::NameTaken(_)
+            | StoreError::Bound { .. }
+            | StoreError::StateFull { .. } => Exit::Failed,
+            StoreError::Full(_)
+            | StoreError::Busy(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Newer { .. }
+            | StoreError::Foreign(_)
+            | StoreError::Open { .. } => Exit::Config,
+            StoreError::Thread(_)
+            | StoreError::Closed
+            | StoreError::Unreadable { .. }
+            | StoreError::BrokeOff
+            | StoreError::Sqlite(_) => Exit::Internal,
+        };
+        let mut failure = Self::new(exit, error.to_string());
+        if let Some(cause) = std::error::Error::source(&error) {
+            failure = failure.caused_by(cause);
+        }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The inbox: a request is here before it counts as received, and leaves with its answer in one commit. A message that
 //! comes again is known again. It does not judge, pace or bound anything: that is done before and after it.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use coworker_core::{Bytes, Digest, PeerId, TaskId, Timestamp};
@@ -108,6 +109,15 @@ pub struct Finish {
     pub log: Vec<LogRow>,
     /// When it ended.
     pub at: Timestamp,
+}
+
+/// Where an answer waits to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its row in the outbox.
+    pub id: i64,
+    /// Random text, the same at each try.
+    pub message_id: String,
 }
 
 /// What is known of the answer to a request that came before.
@@ -219,12 +229,12 @@ impl Store {
         .await
     }
 
-    /// Ends a task: outcome, answer, place in the outbox, state and log become true together. Returns the outbox id,
-    /// if there is something to send.
+    /// Ends a task: outcome, answer, place in the outbox, state and log become true together. Returns the
+    /// answer's place in the outbox, if there is an answer.
     ///
     /// Refused with [`StoreError::NotOpen`] if the task was cancelled in the meantime: its answer is not wanted, and
     /// its writes are not kept.
-    pub async fn finish(&self, finish: Finish) -> Result<Option<i64>, StoreError> {
+    pub async fn finish(&self, finish: Finish) -> Result<Option<Sent>, StoreError> {
         let id = finish.reply.is_some().then(|| self.next_out());
         self.write(move |c| end(c, &finish, id)).await
     }
@@ -278,8 +288,8 @@ impl Store {
 
     /// Takes back all that is open with a peer: queued and running tasks are cancelled, undelivered answers dropped.
     /// Returns the tasks, so that running ones can be stopped.
-    pub async fn cancel_peer(&self, peer: &PeerId) -> Result<Vec<TaskId>, StoreError> {
-        let key = peer_key(peer);
+    pub async fn cancel_peer(&self, peer: impl Borrow<PeerId>) -> Result<Vec<TaskId>, StoreError> {
+        let key = peer_key(peer.borrow());
         self.write(move |c| {
             c.prepare_cached(
                 "DELETE FROM request WHERE seq IN
@@ -408,7 +418,7 @@ fn accept(c: &Connection, arrival: &Arrival, window: Duration) -> Result<Accepte
     Ok(Accepted::Fresh)
 }
 
-fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<i64>, StoreError> {
+fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>, StoreError> {
     let usage = finish.usage.as_ref();
     // Without an answer there is nothing to deliver: the time to erase the bodies counts from the end.
     let delivered = finish.reply.is_none().then_some(finish.at.0);
@@ -437,20 +447,22 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<i64>, 
         .ok_or(StoreError::NotOpen)?;
     state::apply(c, &finish.writes)?;
     logs::put(c, seq, &finish.log)?;
-    if let (Some(reply), Some(id)) = (&finish.reply, id) {
-        c.prepare_cached("INSERT INTO answer (seq, body) VALUES (?1, ?2)")?
-            .execute(params![seq, reply])?;
-        outbox::put_answer(
-            c,
-            id,
-            &peer,
-            seq,
-            size(reply.len()),
-            random_id()?,
-            finish.release_at,
-        )?;
-    }
-    Ok(id)
+    let (Some(reply), Some(id)) = (&finish.reply, id) else {
+        return Ok(None);
+    };
+    c.prepare_cached("INSERT INTO answer (seq, body) VALUES (?1, ?2)")?
+        .execute(params![seq, reply])?;
+    let message_id = TaskId::from_random(random_id()?).to_string();
+    outbox::put_answer(
+        c,
+        id,
+        &peer,
+        seq,
+        size(reply.len()),
+        &message_id,
+        finish.release_at,
+    )?;
+    Ok(Some(Sent { id, message_id }))
 }
 
 /// Counts one death for each component that was running when the last process died, once for each attempt.

@@ -17,8 +17,6 @@ CREATE TABLE log (seq INTEGER PRIMARY KEY, lines TEXT NOT NULL) STRICT;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// For whoever follows every step.
-    Trace,
     /// For whoever looks for a fault.
     Debug,
     /// Worth knowing.
@@ -38,6 +36,13 @@ pub struct LogRow {
     pub level: LogLevel,
     /// The text, as the skill wrote it.
     pub line: String,
+}
+
+impl LogRow {
+    /// Returns a line.
+    pub const fn new(at: Timestamp, level: LogLevel, line: String) -> Self {
+        Self { at, level, line }
+    }
 }
 
 impl Store {

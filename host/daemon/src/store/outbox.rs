@@ -1,13 +1,16 @@
 //! The outbox: what has to leave, at least once. A row goes when the transport took it; an answer's bytes are kept
 //! with its task, not a second time here.
 
+use std::borrow::Borrow;
+
 use coworker_core::{Bytes, PeerId, TaskId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::codec::{peer_at, peer_key, random_id, size, uint_at};
+use super::codec::{peer_at, peer_key, size, uint_at};
 use super::{Store, StoreError};
 
+/// `created` is 0 until the first sweep that sees the row: nothing else needs to know its age.
 /// `bytes` is null if the row stands for the answer of its task. It is the last column, so that looking for rows
 /// does not read it.
 pub(super) const TABLES: &str = "
@@ -15,7 +18,7 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
     peer BLOB NOT NULL,
     seq INTEGER,
-    message BLOB NOT NULL,
+    message TEXT NOT NULL,
     size INTEGER NOT NULL,
     created INTEGER NOT NULL,
     not_before INTEGER NOT NULL,
@@ -23,6 +26,7 @@ CREATE TABLE outbox (
     bytes BLOB
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (not_before);
+CREATE INDEX outbox_peer ON outbox (peer);
 ";
 
 /// A message that has to leave.
@@ -63,29 +67,34 @@ const DUE_IN_TURNS: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body),
  JOIN outbox o ON o.id = first.id
  LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY first.place, o.id";
 
+/// The index by peer is the smaller evil: without it, one peer that cannot be reached would slow down all others.
+const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
+ FROM (SELECT * FROM outbox INDEXED BY outbox_peer WHERE peer = ?1 AND not_before <= ?2 ORDER BY id LIMIT ?3) o
+ LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
+
 impl Store {
     /// Puts a message into the outbox. `task` says which task it belongs to; it is not taken for that task's answer.
+    /// `message_id` is random text that stays the same at each try.
     pub async fn push(
         &self,
-        peer: &PeerId,
+        peer: impl Borrow<PeerId>,
         bytes: Vec<u8>,
         task: Option<TaskId>,
-        not_before: Timestamp,
+        message_id: String,
     ) -> Result<i64, StoreError> {
         let id = self.next_out();
-        let peer = peer_key(peer);
+        let peer = peer_key(peer.borrow());
         self.write(move |c| {
             c.prepare_cached(
                 "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes)
-                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, ?6, ?6, ?7)",
+                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6)",
             )?
             .execute(params![
                 id,
                 peer,
                 task.as_ref().map(TaskId::as_bytes),
-                random_id()?,
+                message_id,
                 size(bytes.len()),
-                not_before.0,
                 bytes,
             ])?;
             Ok(id)
@@ -107,15 +116,28 @@ impl Store {
         .await
     }
 
-    /// Returns one row of the outbox.
-    pub async fn outgoing(&self, id: i64) -> Result<Option<OutRow>, StoreError> {
+    /// Returns what may leave to one peer now, the oldest first.
+    pub async fn outgoing(
+        &self,
+        peer: impl Borrow<PeerId>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutRow>, StoreError> {
+        let peer = peer_key(peer.borrow());
         self.read(move |c| {
-            Ok(c.prepare_cached(
-                "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message FROM outbox o
-                 LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq WHERE o.id = ?1",
-            )?
-            .query_row([id], out_row)
-            .optional()?)
+            let mut statement = c.prepare_cached(OF_PEER)?;
+            let rows = statement.query_map(params![peer, now.0, size(limit)], out_row)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Returns every peer for whom something waits.
+    pub async fn outbox_peers(&self) -> Result<Vec<PeerId>, StoreError> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT DISTINCT peer FROM outbox")?;
+            let rows = statement.query_map([], |row| peer_at(row, 0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -130,18 +152,20 @@ impl Store {
         .await
     }
 
-    /// Takes a row out, because the transport has the message.
-    pub async fn sent(&self, id: i64, at: Timestamp) -> Result<(), StoreError> {
+    /// Takes rows out, because the transport has the messages.
+    pub async fn sent(&self, ids: Vec<i64>, at: Timestamp) -> Result<(), StoreError> {
         self.write(move |c| {
-            let task: Option<Option<i64>> = c
-                .prepare_cached(
-                    "DELETE FROM outbox WHERE id = ?1 RETURNING iif(bytes IS NULL, seq, NULL)",
-                )?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
-            if let Some(Some(seq)) = task {
-                c.prepare_cached("UPDATE task SET delivered = ?2 WHERE seq = ?1")?
-                    .execute(params![seq, at.0])?;
+            for id in ids {
+                let task: Option<Option<i64>> = c
+                    .prepare_cached(
+                        "DELETE FROM outbox WHERE id = ?1 RETURNING iif(bytes IS NULL, seq, NULL)",
+                    )?
+                    .query_row([id], |row| row.get(0))
+                    .optional()?;
+                if let Some(Some(seq)) = task {
+                    c.prepare_cached("UPDATE task SET delivered = ?2 WHERE seq = ?1")?
+                        .execute(params![seq, at.0])?;
+                }
             }
             Ok(())
         })
@@ -191,7 +215,7 @@ pub(super) fn put_answer(
     peer: &[u8],
     seq: i64,
     size: i64,
-    message: [u8; 16],
+    message: &str,
     not_before: Timestamp,
 ) -> Result<(), StoreError> {
     c.prepare_cached(
@@ -248,6 +272,6 @@ fn out_row(row: &Row<'_>) -> rusqlite::Result<OutRow> {
         bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
         task: row.get::<_, Option<[u8; 16]>>(3)?.map(TaskId::from_random),
         tries: row.get(4)?,
-        message_id: TaskId::from_random(row.get(5)?).to_string(),
+        message_id: row.get(5)?,
     })
 }

@@ -1,6 +1,8 @@
 //! Peers and what the owner decided about them, and the trust requests that wait for a decision. Strangers are
 //! bounded in number: the one not seen for longest makes room. A row that cannot be understood trusts nobody.
 
+use std::borrow::Borrow;
+
 use coworker_core::{PeerId, Tier, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -26,7 +28,6 @@ CREATE TABLE trust_request (
     requested INTEGER NOT NULL,
     reason TEXT NOT NULL,
     correlation TEXT,
-    claimed TEXT,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
@@ -85,22 +86,8 @@ pub struct TrustRequestRow {
     pub reason: String,
     /// Under which correlation id a grant is sent.
     pub correlation: Option<String>,
-    /// The name that the peer claims.
-    pub claimed_name: Option<String>,
     /// When it asked.
     pub at: Timestamp,
-}
-
-/// What became of a trust request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutTrust {
-    /// It waits.
-    New,
-    /// It waits in the place of an older one of the same peer, whose id is void: the owner cannot grant what changed
-    /// after it was shown.
-    Replaced,
-    /// As many as are kept wait already.
-    Full,
 }
 
 impl Store {
@@ -117,8 +104,8 @@ impl Store {
     }
 
     /// Returns one peer.
-    pub async fn peer(&self, peer: &PeerId) -> Result<Option<PeerRow>, StoreError> {
-        let key = peer_key(peer);
+    pub async fn peer(&self, peer: impl Borrow<PeerId>) -> Result<Option<PeerRow>, StoreError> {
+        let key = peer_key(peer.borrow());
         self.read(move |c| {
             Ok(c.prepare_cached(
                 "SELECT peer, name, claimed, tier, blocked, lease, first_seen, last_seen FROM peer WHERE peer = ?1",
@@ -135,8 +122,8 @@ impl Store {
     }
 
     /// Forgets a peer, with its pending trust request. Returns whether it was known.
-    pub async fn forget(&self, peer: &PeerId) -> Result<bool, StoreError> {
-        let key = peer_key(peer);
+    pub async fn forget(&self, peer: impl Borrow<PeerId>) -> Result<bool, StoreError> {
+        let key = peer_key(peer.borrow());
         self.write(move |c| {
             c.execute("DELETE FROM trust_request WHERE peer = ?1", [&key])?;
             c.execute("DELETE FROM probe WHERE peer = ?1", [&key])?;
@@ -149,7 +136,7 @@ impl Store {
     pub async fn trust_requests(&self) -> Result<Vec<TrustRequestRow>, StoreError> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT id, peer, requested, reason, correlation, claimed, at FROM trust_request ORDER BY at, id",
+                "SELECT id, peer, requested, reason, correlation, at FROM trust_request ORDER BY at, id",
             )?;
             let rows = statement.query_map([], trust_row)?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -157,19 +144,24 @@ impl Store {
         .await
     }
 
-    /// Adds a trust request: one for each peer, the latest.
-    pub async fn put_trust_request(&self, row: TrustRequestRow) -> Result<PutTrust, StoreError> {
+    /// Adds a trust request. A peer has one at most: a later one takes the place of the earlier, whose id is void, so
+    /// that the owner cannot grant what changed after it was shown. Refused with [`StoreError::Bound`] if as many
+    /// wait as are kept.
+    pub async fn put_trust_request(&self, row: TrustRequestRow) -> Result<(), StoreError> {
         self.write(move |c| {
             let key = peer_key(&row.peer);
-            let replaced = c.execute("DELETE FROM trust_request WHERE peer = ?1", [&key])? > 0;
+            c.execute("DELETE FROM trust_request WHERE peer = ?1", [&key])?;
             let waiting: i64 =
                 c.query_row("SELECT count(*) FROM trust_request", [], |row| row.get(0))?;
             if waiting >= TRUST_REQUESTS {
-                return Ok(PutTrust::Full);
+                return Err(StoreError::Bound {
+                    what: "trust requests",
+                    limit: TRUST_REQUESTS.unsigned_abs(),
+                });
             }
             c.prepare_cached(
-                "INSERT INTO trust_request (id, peer, requested, reason, correlation, claimed, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO trust_request (id, peer, requested, reason, correlation, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 row.id,
@@ -177,14 +169,9 @@ impl Store {
                 row.requested.level(),
                 bounded(&row.reason, TEXT),
                 row.correlation.as_deref().map(|text| bounded(text, TEXT)),
-                row.claimed_name.as_deref().map(|text| bounded(text, TEXT)),
                 row.at.0,
             ])?;
-            Ok(if replaced {
-                PutTrust::Replaced
-            } else {
-                PutTrust::New
-            })
+            Ok(())
         })
         .await
     }
@@ -192,13 +179,13 @@ impl Store {
     /// Takes a trust request out, to be decided. Nothing if it was decided, replaced or withdrawn before.
     pub async fn take_trust_request(
         &self,
-        id: &str,
+        id: impl Into<String>,
     ) -> Result<Option<TrustRequestRow>, StoreError> {
-        let id = id.to_owned();
+        let id = id.into();
         self.write(move |c| {
             Ok(c.prepare_cached(
                 "DELETE FROM trust_request WHERE id = ?1
-                 RETURNING id, peer, requested, reason, correlation, claimed, at",
+                 RETURNING id, peer, requested, reason, correlation, at",
             )?
             .query_row([id], trust_row)
             .optional()?)
@@ -295,7 +282,6 @@ fn trust_row(row: &Row<'_>) -> rusqlite::Result<TrustRequestRow> {
         requested: Tier::from_level(row.get(2)?).unwrap_or_default(),
         reason: row.get(3)?,
         correlation: row.get(4)?,
-        claimed_name: row.get(5)?,
-        at: time_at(row, 6)?,
+        at: time_at(row, 5)?,
     })
 }

@@ -38,7 +38,7 @@ impl Default for Retention {
             answers: Span::secs(DAY),
             bodies: Span::secs(7 * DAY),
             metering: Span::secs(90 * DAY),
-            undelivered: Span::secs(30 * DAY),
+            undelivered: Span::secs(7 * DAY),
             size: Bytes::mib(2_048),
         }
     }
@@ -69,6 +69,11 @@ impl Store {
         let (metering, undelivered) = (before(retention.metering), before(retention.undelivered));
         let known = self.step(move |c| by_time(c, "seen", seen)).await?
             + self.step(move |c| by_time(c, "repeat", answers)).await?;
+        self.write(move |c| {
+            c.execute("UPDATE outbox SET created = ?1 WHERE created = 0", [now.0])?;
+            Ok(())
+        })
+        .await?;
         let undelivered = self.step(move |c| unsent(c, undelivered)).await?;
         let mut erased = self.step(move |c| erase(c, bodies)).await?;
         erased += self.shrink(retention.size).await?;
