@@ -86,3 +86,159 @@ pub(crate) fn export_hint(expected: &str, exports: &[String]) -> String {
         format!("export {expected}, as `coworker-host skills new NAME` shows")
     }
 }
+
+/// Returns whether a component may import this: interfaces of the skill world and of WASI 0.2.
+pub(crate) fn is_offered(import: &str) -> bool {
+    let Some((interface, version)) = import.split_once('@') else {
+        return false;
+    };
+    match interface.split_once(':') {
+        Some(("coworker", of_skill)) => {
+            version == "0.1.0"
+                && matches!(
+                    of_skill,
+                    "skill/types" | "skill/log" | "skill/progress" | "skill/llm" | "skill/state"
+                )
+        }
+        Some(("wasi", of_wasi)) => {
+            let package = of_wasi.split('/').next().unwrap_or_default();
+            let offered = match package {
+                "http" => matches!(of_wasi, "http/types" | "http/outgoing-handler"),
+                "cli" => !matches!(of_wasi, "cli/run"),
+                _ => matches!(
+                    package,
+                    "io" | "clocks" | "random" | "filesystem" | "sockets"
+                ),
+            };
+            offered && (version == "0.2" || version.starts_with("0.2."))
+        }
+        _ => false,
+    }
+}
+
+impl Ceiling {
+    /// Reads the ceiling from the names of imports.
+    pub(crate) fn of(imports: &[String]) -> Self {
+        let any = |start: &str| imports.iter().any(|name| name.starts_with(start));
+        let mut ceiling = Self {
+            llm: any("coworker:skill/llm@"),
+            state: any("coworker:skill/state@"),
+            // The types alone build a request; only the handler sends one.
+            http: any("wasi:http/outgoing-handler@"),
+            fs: any("wasi:filesystem/"),
+            env: any("wasi:cli/environment@"),
+            clock: any("wasi:clocks/"),
+            random: any("wasi:random/"),
+            stdio: any("wasi:cli/stdout@") || any("wasi:cli/stderr@"),
+            sockets: any("wasi:sockets/"),
+            sentences: Vec::new(),
+        };
+        ceiling.sentences = ceiling.describe();
+        ceiling
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let all = [
+            (true, "reads its input and gives an output"),
+            (true, "writes to its log and reports progress"),
+            (
+                self.llm,
+                "asks models through your slots; impossible without the grant `llm`",
+            ),
+            (
+                self.state,
+                "remembers between calls; impossible without the grant `state`",
+            ),
+            (
+                self.http,
+                "sends HTTP requests to the places you grant; impossible without a grant `http`",
+            ),
+            (
+                self.fs,
+                "opens files in the folders you grant; without a grant `fs` there are none",
+            ),
+            (
+                self.env,
+                "reads the constants you grant under `env`; without that there are none",
+            ),
+            (self.clock, "reads the time and sleeps"),
+            (self.random, "draws random bytes"),
+            (
+                self.stdio,
+                "writes to standard output, which goes to its log",
+            ),
+            (
+                self.sockets,
+                "asks for network sockets, which are always refused",
+            ),
+        ];
+        all.into_iter()
+            .filter_map(|(can, sentence)| can.then(|| sentence.to_owned()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_skill_world_and_wasi_are_offered() {
+        for good in [
+            "coworker:skill/types@0.1.0",
+            "coworker:skill/llm@0.1.0",
+            "wasi:io/poll@0.2.0",
+            "wasi:clocks/monotonic-clock@0.2.9",
+            "wasi:http/outgoing-handler@0.2.4",
+            "wasi:cli/environment@0.2.3",
+        ] {
+            assert!(is_offered(good), "{good}");
+        }
+        for bad in [
+            "coworker:skill/llm@0.2.0",
+            "coworker:skill/guest@0.1.0",
+            "coworker:skill/llm",
+            "wasi:io/poll@0.3.0",
+            "wasi:io/poll@0.20.0",
+            "wasi:http/incoming-handler@0.2.0",
+            "wasi:nn/graph@0.2.0",
+            "wasi_snapshot_preview1",
+            "evil:host/shell@1.0.0",
+            "env",
+            "",
+        ] {
+            assert!(!is_offered(bad), "{bad}");
+            assert!(!import_hint(bad).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_ceiling_is_what_the_imports_allow() {
+        let none = Ceiling::of(&[]);
+        assert_eq!(none.sentences.len(), 2);
+        assert!(!none.llm && !none.http && !none.fs && !none.sockets);
+        assert!(none.missing(&Default::default()).is_empty());
+
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let types = Ceiling::of(&names(&["wasi:http/types@0.2.0"]));
+        assert!(!types.http, "types alone send nothing");
+
+        let all = Ceiling::of(&names(&[
+            "coworker:skill/llm@0.1.0",
+            "coworker:skill/state@0.1.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:filesystem/preopens@0.2.0",
+        ]));
+        assert_eq!(
+            all.missing(&Default::default()),
+            ["llm", "state", "http"],
+            "an empty file system is no reason to refuse"
+        );
+        let granted = coworker_core::Grants {
+            llm: true,
+            ..Default::default()
+        };
+        assert_eq!(all.missing(&granted), ["state", "http"]);
+        assert_eq!(all.sentences.len(), 6);
+    }
+}

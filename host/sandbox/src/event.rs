@@ -1,8 +1,6 @@
 //! What a call tells while it runs, and what it leaves behind. Bounded by the limits of the call, so that the channel
 //! needs no bound of its own.
 
-use std::time::Duration;
-
 use coworker_core::{Bytes, CallerKey, Span};
 use serde::{Deserialize, Serialize};
 
@@ -69,12 +67,6 @@ pub struct Usage {
     pub output: Bytes,
     /// Lines of log, those left out included.
     pub log_lines: u32,
-}
-
-impl Usage {
-    pub(crate) fn span(time: Duration) -> Span {
-        Span(time)
-    }
 }
 
 /// The end of a call that succeeded. The output went ahead as chunks.

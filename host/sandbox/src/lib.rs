@@ -1,11 +1,24 @@
 //! The sealed room.
 
+mod bindings;
+mod cache;
 mod ceiling;
+mod component;
 mod egress;
+mod engine;
 mod error;
 mod event;
+mod imports;
+mod journal;
+mod limiter;
+mod manifest;
+mod meter;
 mod port;
+mod room;
+mod run;
 mod sandbox;
+mod ticker;
+mod wasi;
 
 pub use ceiling::Ceiling;
 pub use egress::allows;
