@@ -84,9 +84,10 @@ pub fn write<T: Serialize, E: Into<Failure>>(output: std::result::Result<T, E>) 
 
 /// Writes the schema of a type: JSON Schema 2020-12 with local references only.
 pub fn schema<T: JsonSchema>() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<T>();
+    // Inlined, a schema reads from top to bottom; only types that hold themselves keep a reference.
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
     // Every published byte should tell a caller something: these two name our own types.
     schema.remove("$schema");
     schema.remove("title");

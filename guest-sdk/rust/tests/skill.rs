@@ -11,7 +11,8 @@ struct Greeting {
     text: String,
 }
 
-/// Greets somebody.
+/// Greets
+/// somebody.
 ///
 /// Twice, if need be.
 #[skill(

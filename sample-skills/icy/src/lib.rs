@@ -55,17 +55,20 @@ struct Translation {
 fn translate(
     /// The phrase, in any of the four languages.
     text: &str,
-    /// The language wanted.
-    to_lang: phrases::Language,
-) -> Translation {
-    let translated = phrases::find(text, to_lang).unwrap_or_else(|| {
+    /// The language wanted: en, zh, ja or ko.
+    to_lang: &str,
+) -> Result<Translation> {
+    let Some(language) = phrases::Language::find(to_lang) else {
+        return Err(invalid("`to_lang` is none of en, zh, ja, ko"));
+    };
+    let translated = phrases::find(text, language).unwrap_or_else(|| {
         format!(
             "I do not know this phrase in {}: my table has {} everyday phrases.",
-            to_lang.name(),
+            language.name(),
             phrases::count()
         )
     });
-    Translation { translated }
+    Ok(Translation { translated })
 }
 
 /// A help page that fits.

@@ -1,27 +1,26 @@
 //! A phrase table in four languages.
 
-use coworker_skill::prelude::*;
-
 /// A language of the table.
-#[data]
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[serde(rename_all = "lowercase")]
 pub(crate) enum Language {
-    /// English.
-    #[serde(alias = "EN")]
     En,
-    /// Chinese.
-    #[serde(alias = "ZH")]
     Zh,
-    /// Japanese.
-    #[serde(alias = "JA")]
     Ja,
-    /// Korean.
-    #[serde(alias = "KO")]
     Ko,
 }
 
 impl Language {
+    /// Finds a language by its code or its English name.
+    pub(crate) fn find(text: &str) -> Option<Self> {
+        match text.trim().to_lowercase().as_str() {
+            "en" | "english" => Some(Self::En),
+            "zh" | "chinese" => Some(Self::Zh),
+            "ja" | "japanese" => Some(Self::Ja),
+            "ko" | "korean" => Some(Self::Ko),
+            _ => None,
+        }
+    }
+
     /// Returns the language's English name.
     pub(crate) const fn name(self) -> &'static str {
         ["English", "Chinese", "Japanese", "Korean"][self as usize]

@@ -19,20 +19,18 @@ fn she_tells_about_herself_and_topics() {
 
 #[test]
 fn phrases_go_both_ways() {
-    assert_eq!(
-        translate("Good morning!", Language::Ja).translated,
-        "おはようございます"
-    );
-    assert_eq!(translate("谢谢", Language::En).translated, "Thank you");
-    assert_eq!(
-        translate("お元気ですか？", Language::Ko).translated,
-        "어떻게 지내세요"
-    );
+    let to = |lang: &str, text: &str| translate(text, lang).unwrap().translated;
+    assert_eq!(to("ja", "Good morning!"), "おはようございます");
+    assert_eq!(to("EN", "谢谢"), "Thank you");
+    assert_eq!(to("Korean", "お元気ですか？"), "어떻게 지내세요");
+    assert!(translate("hello", "tlh").is_err());
 }
 
 #[test]
 fn an_unknown_phrase_is_admitted() {
-    let said = translate("The mitochondrion is the powerhouse", Language::Zh).translated;
+    let said = translate("The mitochondrion is the powerhouse", "zh")
+        .unwrap()
+        .translated;
     assert!(
         said.contains("do not know") && said.contains("Chinese"),
         "{said}"

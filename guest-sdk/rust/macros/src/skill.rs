@@ -129,7 +129,7 @@ fn description(function: &ItemFn) -> syn::Result<String> {
     Ok(text)
 }
 
-/// Joins the lines of a doc comment.
+/// Joins the lines of a doc comment: where a line broke says nothing, an empty line starts a paragraph.
 fn docs(attrs: &[Attribute]) -> String {
     let lines = attrs.iter().filter_map(|attr| match &attr.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -141,7 +141,14 @@ fn docs(attrs: &[Attribute]) -> String {
         },
         _ => None,
     });
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let paragraphs = text
+        .split("\n\n")
+        .map(|lines| lines.replace('\n', " ").trim().to_owned());
+    paragraphs
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 struct Argument {

@@ -1,0 +1,5 @@
+import { report } from "coworker:skill/progress@0.1.0";
+import { guest as serve } from "../../../guest-sdk/js/coworker-skill";
+import { skills } from "./skills";
+
+export const guest = serve(skills, report);
