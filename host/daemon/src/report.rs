@@ -82,6 +82,12 @@ impl Failure {
 
     /// Adds a cause behind those already there.
     #[must_use]
+    pub fn cause(self, cause: impl Into<String>) -> Self {
+        self.because(cause)
+    }
+
+    /// Adds a cause behind those already there.
+    #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self
@@ -157,6 +163,21 @@ pub fn printable(text: &str) -> String {
     line
 }
 
+/// Returns JSON text that says the same, in which what a terminal would hide or obey is escaped as JSON escapes it.
+pub fn printable_json(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
 /// Returns whether a terminal shows nothing for this character, or obeys it.
 fn is_unseen(c: char) -> bool {
     c.is_control()
@@ -193,6 +214,14 @@ mod tests {
         for c in ['\u{2066}', '\u{feff}', '\u{fe0f}', '\u{7f}', '\u{3164}'] {
             assert!(printable(&c.to_string()).is_ascii(), "{c:?}");
         }
+    }
+
+    #[test]
+    fn json_says_the_same_after_escaping() {
+        let value = serde_json::json!({"k\u{202e}": "a\u{9b}\u{e0041}b\n"});
+        let text = printable_json(&value.to_string());
+        assert!(text.is_ascii(), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
     }
 
     #[test]

@@ -208,6 +208,17 @@ pub enum Request {
     Doctor {},
 }
 
+impl Request {
+    /// Returns whether this waits for a peer and changes nothing that has to be finished, so that it may be dropped
+    /// when nobody listens any more.
+    pub const fn only_waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Call { .. } | Self::Connect { .. } | Self::PeerInspect { .. }
+        )
+    }
+}
+
 /// What usage is added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
