@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coworker_core::{Bytes, Span, Timestamp};
 use rusqlite::{Connection, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::codec::int;
 use super::{Store, StoreError, outbox};
@@ -14,7 +14,8 @@ use super::{Store, StoreError, outbox};
 const STEP: i64 = 500;
 
 /// How long things are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Transport ids and what was said: as long as the network may deliver a message again.
     pub seen: Span,
