@@ -1,0 +1,241 @@
+//! What each tier sees of the skills: one map per tier, in which a skill that the tier may not see is absent rather
+//! than filtered out, so that looking for it cannot differ from looking for one that never was.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::message::RemoteCard;
+use crate::{
+    Digest, Grants, Limits, Manifest, Schema, SchemaError, SkillName, Tier, schema_hash, type_words,
+};
+
+/// The one context privacy that cards name: nothing beyond what the input itself carries reaches a skill.
+const CONTEXT_PRIVACY: &str = "L1_PUBLIC";
+
+/// A skill that can be called, with everything prepared that a call or a card needs.
+#[derive(Debug)]
+pub struct Entry {
+    /// The skill's manifest; `min_tier` is the tier in force here.
+    pub manifest: Manifest,
+    /// The component that runs it.
+    pub digest: Digest,
+    /// What the owner granted.
+    pub grants: Grants,
+    /// What one call may use.
+    pub limits: Limits,
+    /// The input's schema.
+    pub input: Schema,
+    /// The output's schema.
+    pub output: Schema,
+    /// The card as it travels, with `ext`.
+    pub card: Arc<Value>,
+    /// The hash of the card's schema, as peers compute it.
+    pub hash: String,
+    pub(crate) bare: Arc<Value>,
+    pub(crate) card_len: usize,
+    pub(crate) bare_len: usize,
+}
+
+impl Entry {
+    /// Prepares a skill: compiles its schemas and writes its card.
+    pub fn new(
+        manifest: Manifest,
+        digest: Digest,
+        grants: Grants,
+        limits: Limits,
+    ) -> Result<Self, SchemaError> {
+        let input = Schema::compile(&manifest.input)?;
+        let output = Schema::compile(&manifest.output)?;
+        let bare = Value::Object(bare_card(&manifest));
+        let mut card = bare.clone();
+        if let Value::Object(map) = &mut card {
+            map.insert(
+                "ext".to_owned(),
+                json!({ "input": manifest.input, "output": manifest.output }),
+            );
+        }
+        Ok(Self {
+            hash: schema_hash(&bare),
+            card_len: card.to_string().len(),
+            bare_len: bare.to_string().len(),
+            card: Arc::new(card),
+            bare: Arc::new(bare),
+            manifest,
+            digest,
+            grants,
+            limits,
+            input,
+            output,
+        })
+    }
+
+    /// Returns the skill's name.
+    pub fn name(&self) -> &str {
+        self.manifest.name.as_str()
+    }
+
+    /// Returns the whole card as a message carries it.
+    pub fn remote_card(&self) -> RemoteCard {
+        RemoteCard::own(Arc::clone(&self.card))
+    }
+}
+
+/// The card in the fields and order of the old peers, which hash some of them.
+fn bare_card(manifest: &Manifest) -> Map<String, Value> {
+    let mut card = Map::new();
+    let mut put = |key: &str, value: Value| card.insert(key.to_owned(), value);
+    put("name", json!(manifest.name));
+    put("description", json!(manifest.description));
+    put("input_schema", type_words(&manifest.input));
+    put("output_schema", type_words(&manifest.output));
+    // The tier in force, which the reader of the card has anyway: old peers hash it.
+    put("min_trust_tier", json!(manifest.min_tier.level()));
+    put("max_context_privacy_tier", json!(CONTEXT_PRIVACY));
+    if let Some(version) = manifest.version.as_ref().filter(|text| !text.is_empty()) {
+        put("version", json!(version));
+    }
+    if let Some(when) = manifest
+        .when_to_use
+        .as_ref()
+        .filter(|text| !text.is_empty())
+    {
+        put("when_to_use", json!(when));
+    }
+    if let Some(category) = manifest.category.as_ref().filter(|word| *word != "query") {
+        put("category", json!(category));
+    }
+    card
+}
+
+/// What one tier sees.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    by_name: HashMap<SkillName, Arc<Entry>>,
+    sorted: Vec<Arc<Entry>>,
+}
+
+impl Shelf {
+    /// Returns the skill of that name, if this tier sees it.
+    pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
+        self.by_name.get(name)
+    }
+
+    /// Returns what this tier sees, by name.
+    pub fn cards(&self) -> &[Arc<Entry>] {
+        &self.sorted
+    }
+}
+
+/// One state of everything that is served. A change makes a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    shelves: [Shelf; Tier::ALL.len()],
+}
+
+impl Catalog {
+    /// Returns the catalog of these skills. Where two have a name, the first keeps it.
+    pub fn new(entries: Vec<Arc<Entry>>) -> Self {
+        let mut catalog = Self::default();
+        for (tier, shelf) in Tier::ALL.into_iter().zip(&mut catalog.shelves) {
+            for entry in &entries {
+                // A name that is taken stays taken on every shelf, or a lower tier would meet another skill by it.
+                let first = entries
+                    .iter()
+                    .find(|other| other.manifest.name == entry.manifest.name);
+                if entry.manifest.min_tier <= tier
+                    && first.is_some_and(|first| Arc::ptr_eq(first, entry))
+                {
+                    shelf
+                        .by_name
+                        .insert(entry.manifest.name.clone(), Arc::clone(entry));
+                    shelf.sorted.push(Arc::clone(entry));
+                }
+            }
+            shelf.sorted.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        }
+        catalog
+    }
+
+    /// Returns what a tier sees.
+    pub fn seen_by(&self, tier: Tier) -> &Shelf {
+        let [untrusted, known, internal, privileged] = &self.shelves;
+        match tier {
+            Tier::Untrusted => untrusted,
+            Tier::Known => known,
+            Tier::Internal => internal,
+            Tier::Privileged => privileged,
+        }
+    }
+}
+
+/// A tier for a while, for all skills or for some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The tier while it lasts.
+    pub tier: Tier,
+    /// The skills it is for; absent means all.
+    pub skills: Option<BTreeSet<String>>,
+}
+
+/// How far one peer sees at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// The tier that the owner set.
+    pub tier: Tier,
+    /// What is lent on top of it.
+    pub lease: Option<Lease>,
+}
+
+impl Sight {
+    /// Returns the sight of a tier without a lease.
+    pub const fn of(tier: Tier) -> Self {
+        Self { tier, lease: None }
+    }
+
+    /// Returns the highest tier that holds for all skills.
+    pub fn tier(&self) -> Tier {
+        match &self.lease {
+            Some(Lease { tier, skills: None }) => self.tier.max(*tier),
+            _ => self.tier,
+        }
+    }
+
+    /// Returns the highest tier that holds for any skill.
+    pub fn highest(&self) -> Tier {
+        self.lease
+            .as_ref()
+            .map_or(self.tier, |lease| self.tier.max(lease.tier))
+    }
+
+    /// Returns the tier that holds for one skill, whether there is such a skill or not.
+    pub fn tier_for(&self, name: &str) -> Tier {
+        match &self.lease {
+            Some(Lease { tier, skills })
+                if skills.as_ref().is_none_or(|some| some.contains(name)) =>
+            {
+                self.tier.max(*tier)
+            }
+            _ => self.tier,
+        }
+    }
+
+    /// Returns the skill of that name, if the peer sees it: one lookup on one shelf, whatever the reason it is not there.
+    pub fn find<'c>(&self, catalog: &'c Catalog, name: &str) -> Option<&'c Arc<Entry>> {
+        catalog.seen_by(self.tier_for(name)).find(name)
+    }
+
+    /// Returns what the peer sees, by name.
+    pub fn cards<'c>(&self, catalog: &'c Catalog) -> Vec<&'c Arc<Entry>> {
+        catalog
+            .seen_by(self.highest())
+            .cards()
+            .iter()
+            .filter(|entry| entry.manifest.min_tier <= self.tier_for(entry.name()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! JSON Schemas of strangers. A schema is bounded before it is compiled, reaches nothing outside itself, and checking a
+//! value against it costs a bounded amount of work whatever both hold.
+
+mod guard;
+mod words;
+
+use std::fmt;
+
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+
+use crate::{Bytes, json};
+
+pub use words::{schema_from_type_words, type_words};
+
+/// The largest schema, as JSON text.
+pub const MAX_SCHEMA: Bytes = Bytes::kib(64);
+/// The deepest schema.
+pub const MAX_SCHEMA_DEPTH: u32 = 32;
+
+/// Why a schema is not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// More than [`MAX_SCHEMA`].
+    #[error("the schema is larger than {MAX_SCHEMA}")]
+    TooLarge,
+    /// More than [`MAX_SCHEMA_DEPTH`] levels.
+    #[error("the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels")]
+    TooDeep,
+    /// Neither an object nor true nor false.
+    #[error("a schema is an object, true or false")]
+    NotASchema,
+    /// Uses what this host does not take.
+    #[error("{place}: {why}")]
+    Unsupported {
+        /// A JSON pointer into the schema.
+        place: String,
+        /// What is not taken, and what to use instead.
+        why: String,
+    },
+    /// Not a valid schema of draft 2020-12, or a pattern that the linear-time engine does not take.
+    #[error("{place}: {why}")]
+    Invalid {
+        /// A JSON pointer into the schema.
+        place: String,
+        /// What is wrong there.
+        why: String,
+    },
+}
+
+/// Where a value breaks a schema, and which published rule it breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// A JSON pointer into the value.
+    pub place: String,
+    /// The rule, in words.
+    pub rule: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Written as a path of names: a pointer looks like a path of this machine.
+        let mut place = String::from("input");
+        for part in self.place.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            if part.bytes().all(|b| b.is_ascii_digit()) {
+                place.push_str(&format!("[{part}]"));
+            } else {
+                place.push('.');
+                place.push_str(&part);
+            }
+        }
+        write!(f, "{place}: {}", self.rule)
+    }
+}
+
+/// A compiled schema.
+#[derive(Debug)]
+pub struct Schema {
+    value: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// Compiles a schema of draft 2020-12 with nothing but local `#/` references and patterns on a linear-time engine.
+    pub fn compile(value: &Value) -> Result<Self, SchemaError> {
+        if !matches!(value, Value::Object(_) | Value::Bool(_)) {
+            return Err(SchemaError::NotASchema);
+        }
+        if json::depth(value) > MAX_SCHEMA_DEPTH {
+            return Err(SchemaError::TooDeep);
+        }
+        if value.to_string().len() > MAX_SCHEMA.len() {
+            return Err(SchemaError::TooLarge);
+        }
+        let metered = guard::meter(value)?;
+        let validator = guard::options(PatternOptions::regex())
+            .build(&metered)
+            .map_err(|error| SchemaError::Invalid {
+                place: error.instance_path().as_str().to_owned(),
+                why: guard::sentence(&error),
+            })?;
+        Ok(Self {
+            value: value.clone(),
+            validator,
+        })
+    }
+
+    /// Returns the schema as published.
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Checks a value, and tells the first place that breaks a rule.
+    pub fn check(&self, value: &Value) -> Result<(), Violation> {
+        guard::check(&self.validator, value)
+    }
+}
+
+#[cfg(test)]
+mod tests;
