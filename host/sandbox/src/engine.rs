@@ -22,7 +22,6 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::GC_TYPES)
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::SIMD)
@@ -104,9 +103,38 @@ mod tests {
     fn the_features_are_exactly_these() {
         let mut names: Vec<_> = FEATURES.iter_names().map(|(name, _)| name).collect();
         names.sort_unstable();
-        insta::assert_snapshot!(names.join("\n"), @"");
+        insta::assert_snapshot!(names.join("\n"), @"
+        BULK_MEMORY
+        COMPONENT_MODEL
+        EXTENDED_CONST
+        FLOATS
+        MULTI_VALUE
+        MUTABLE_GLOBAL
+        REFERENCE_TYPES
+        SATURATING_FLOAT_TO_INT
+        SIGN_EXTENSION
+        SIMD
+        ");
+    }
+
+    #[test]
+    fn what_is_not_listed_is_off() {
         let engine = Engine::new(&config(None)).expect("the configuration is consistent");
-        drop(engine);
-        assert_eq!(config(None).get_wasm_features(), FEATURES);
+        let module = |sections: &[u8]| {
+            let bytes = [b"\0asm\x01\0\0\0", sections].concat();
+            wasmtime::Module::from_binary(&engine, &bytes)
+        };
+        module(b"\x05\x03\x01\x00\x01").expect("one plain memory");
+        for (what, sections) in [
+            ("a shared memory", &b"\x05\x04\x01\x03\x01\x01"[..]),
+            ("a 64-bit memory", b"\x05\x03\x01\x04\x01"),
+            ("two memories in a module", b"\x05\x05\x02\x00\x01\x00\x01"),
+            (
+                "a tag of exceptions",
+                b"\x01\x04\x01\x60\x00\x00\x0d\x03\x01\x00\x00",
+            ),
+        ] {
+            assert!(module(sections).is_err(), "{what} must be refused");
+        }
     }
 }

@@ -101,8 +101,8 @@ fn parse_schema(text: &str) -> Result<Value, String> {
 
 /// Checks that a schema is one, and that checking a value against it ends.
 pub(crate) fn check_schema(value: &Value) -> Result<(), String> {
-    match value {
-        Value::Object(_) | Value::Bool(_) => Ok(()),
-        _ => Err(cut("it is neither an object nor a boolean", 400).to_owned()),
+    match coworker_core::Schema::compile(value) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(cut(&error.to_string(), 400).to_owned()),
     }
 }
