@@ -98,7 +98,9 @@ impl Change {
     /// Returns whether the newer state reaches beyond the older one.
     pub fn widens(&self) -> bool {
         match self {
-            Self::ImportAdded(_) | Self::SkillAdded(_) | Self::Card(..) | Self::GrantAdded(_) => true,
+            Self::ImportAdded(_) | Self::SkillAdded(_) | Self::Card(..) | Self::GrantAdded(_) => {
+                true
+            }
             Self::Tier(_, old, new) => new < old,
             Self::Limit(_, _, _, raised) => *raised,
             Self::Code(..) | Self::ImportGone(_) | Self::SkillGone(_) | Self::GrantGone(_) => false,
@@ -132,9 +134,15 @@ pub fn changes(old: &Reviewed, new: &Reviewed) -> Vec<Change> {
     if old.digest != new.digest {
         found.push(Change::Code(old.digest, new.digest));
     }
-    let added = new.imports.iter().filter(|name| !old.imports.contains(name));
+    let added = new
+        .imports
+        .iter()
+        .filter(|name| !old.imports.contains(name));
     found.extend(added.cloned().map(Change::ImportAdded));
-    let gone = old.imports.iter().filter(|name| !new.imports.contains(name));
+    let gone = old
+        .imports
+        .iter()
+        .filter(|name| !new.imports.contains(name));
     found.extend(gone.cloned().map(Change::ImportGone));
     for skill in &new.manifests {
         match old.manifests.iter().find(|other| other.name == skill.name) {
@@ -163,7 +171,12 @@ pub fn changes(old: &Reviewed, new: &Reviewed) -> Vec<Change> {
 fn card_changes(old: &Manifest, new: &Manifest, found: &mut Vec<Change>) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let parts = [
-        (CardPart::Version, old.version != new.version, text(&old.version), text(&new.version)),
+        (
+            CardPart::Version,
+            old.version != new.version,
+            text(&old.version),
+            text(&new.version),
+        ),
         (
             CardPart::Description,
             old.description != new.description,
@@ -176,9 +189,24 @@ fn card_changes(old: &Manifest, new: &Manifest, found: &mut Vec<Change>) {
             text(&old.when_to_use),
             text(&new.when_to_use),
         ),
-        (CardPart::Category, old.category != new.category, text(&old.category), text(&new.category)),
-        (CardPart::Input, old.input != new.input, old.input.to_string(), new.input.to_string()),
-        (CardPart::Output, old.output != new.output, old.output.to_string(), new.output.to_string()),
+        (
+            CardPart::Category,
+            old.category != new.category,
+            text(&old.category),
+            text(&new.category),
+        ),
+        (
+            CardPart::Input,
+            old.input != new.input,
+            old.input.to_string(),
+            new.input.to_string(),
+        ),
+        (
+            CardPart::Output,
+            old.output != new.output,
+            old.output.to_string(),
+            new.output.to_string(),
+        ),
     ];
     for (part, differs, old, new_text) in parts {
         if differs {
@@ -197,9 +225,12 @@ pub fn beyond(granted: &Grants, asked: &Grants) -> Vec<String> {
         more.push("ask models (llm)".to_owned());
     }
     match (granted.state, asked.state) {
-        (StateGrant::None, StateGrant::PerCaller) => more.push("remember per caller (state)".to_owned()),
+        (StateGrant::None, StateGrant::PerCaller) => {
+            more.push("remember per caller (state)".to_owned())
+        }
         (StateGrant::None | StateGrant::PerCaller, StateGrant::Shared) => more.push(
-            "remember across callers, which is a channel between them (state = \"shared\")".to_owned(),
+            "remember across callers, which is a channel between them (state = \"shared\")"
+                .to_owned(),
         ),
         _ => {}
     }
@@ -210,12 +241,23 @@ pub fn beyond(granted: &Grants, asked: &Grants) -> Vec<String> {
     }
     for asked in &asked.fs {
         if !granted.fs.iter().any(|granted| fs_covers(granted, asked)) {
-            let verb = if asked.write { "read and write" } else { "read" };
-            more.push(format!("{verb} the folder {:?} as {:?} (fs)", asked.host, asked.guest));
+            let verb = if asked.write {
+                "read and write"
+            } else {
+                "read"
+            };
+            more.push(format!(
+                "{verb} the folder {:?} as {:?} (fs)",
+                asked.host, asked.guest
+            ));
         }
     }
     for asked in &asked.http {
-        if !granted.http.iter().any(|granted| http_covers(granted, asked)) {
+        if !granted
+            .http
+            .iter()
+            .any(|granted| http_covers(granted, asked))
+        {
             let mut words = format!("ask {} with {}", asked.url, asked.methods.join(", "));
             for (name, value) in &asked.headers {
                 words.push_str(&format!(", adding the header {name}: {value:?}"));
@@ -232,8 +274,14 @@ fn fs_covers(granted: &FsGrant, asked: &FsGrant) -> bool {
 
 fn http_covers(granted: &HttpGrant, asked: &HttpGrant) -> bool {
     granted.url == asked.url
-        && asked.methods.iter().all(|method| granted.methods.contains(method))
-        && asked.headers.iter().all(|(name, value)| granted.headers.get(name) == Some(value))
+        && asked
+            .methods
+            .iter()
+            .all(|method| granted.methods.contains(method))
+        && asked
+            .headers
+            .iter()
+            .all(|(name, value)| granted.headers.get(name) == Some(value))
 }
 
 /// Decides whether an update takes the place of what was approved, or waits for the owner.
@@ -251,7 +299,11 @@ pub fn judge_update(approved: &Reviewed, candidate: &Reviewed, policy: UpdatePol
             reasons.push(Reason::ReviewAll);
         }
     }
-    if reasons.is_empty() { Update::Swap } else { Update::Wait(reasons) }
+    if reasons.is_empty() {
+        Update::Swap
+    } else {
+        Update::Wait(reasons)
+    }
 }
 
 /// Returns the tier in force: what is asked for at least, raised by the owner. Only the owner's own word makes a skill
@@ -278,7 +330,11 @@ impl Limits {
     /// Returns every limit with its key, in a fixed order.
     pub fn fields(&self) -> [LimitField; 15] {
         fn field(key: &'static str, value: u128, text: impl fmt::Display) -> LimitField {
-            LimitField { key, value, text: text.to_string() }
+            LimitField {
+                key,
+                value,
+                text: text.to_string(),
+            }
         }
         let count = |key, n: u32| field(key, n.into(), n);
         [
@@ -325,7 +381,9 @@ impl fmt::Display for Change {
             Self::Tier(name, old, new) if new < old => {
                 write!(f, "the least tier of {name} falls from {old} to {new}")
             }
-            Self::Tier(name, old, new) => write!(f, "the least tier of {name} rises from {old} to {new}"),
+            Self::Tier(name, old, new) => {
+                write!(f, "the least tier of {name} rises from {old} to {new}")
+            }
             Self::Card(name, part, ..) => write!(f, "the {part} of {name} is another"),
             Self::GrantAdded(words) => write!(f, "it asks to {words}"),
             Self::GrantGone(words) => write!(f, "it no longer asks to {words}"),
