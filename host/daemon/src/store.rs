@@ -111,10 +111,25 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.begin(work)
+            .await?
+            .await
+            .map_err(|_| StoreError::Closed)?
+    }
+
+    /// Gives a write to the thread without waiting for it: what is given first is done first.
+    async fn begin<T, F>(
+        &self,
+        work: F,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, result) = oneshot::channel();
         self.give(Order::Write(Box::new(Job::new(work, reply))))
             .await?;
-        result.await.map_err(|_| StoreError::Closed)?
+        Ok(result)
     }
 
     /// Runs a read on the store's thread, after every write that was given before it.

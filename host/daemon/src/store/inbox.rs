@@ -149,6 +149,23 @@ impl Store {
         self.write(move |c| accept(c, &arrival, window)).await
     }
 
+    /// Takes messages in, in their order and mostly in one commit. Each has an outcome of its own.
+    pub async fn accept_all(&self, arrivals: Vec<Arrival>) -> Vec<Result<Accepted, StoreError>> {
+        let window = self.shared.answers;
+        let mut given = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            given.push(self.begin(move |c| accept(c, &arrival, window)).await);
+        }
+        let mut outcomes = Vec::with_capacity(given.len());
+        for result in given {
+            outcomes.push(match result {
+                Ok(result) => result.await.unwrap_or(Err(StoreError::Closed)),
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
+    }
+
     /// Returns what waits, in the order in which it arrived.
     pub async fn queued(&self) -> Result<Vec<QueuedRow>, StoreError> {
         self.read(|c| {

@@ -1,6 +1,8 @@
 //! Names of skills that were asked for and refused. A name is kept as text, bounded; what it would have been is worked
 //! out when the owner looks, never while a peer waits.
 
+use std::borrow::Borrow;
+
 use coworker_core::{PeerId, Timestamp};
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -44,8 +46,16 @@ pub struct ProbeRow {
 
 impl Store {
     /// Notes that a peer asked for a name in vain. The oldest make room for the newest.
-    pub async fn probe(&self, peer: &PeerId, name: &str, at: Timestamp) -> Result<(), StoreError> {
-        let (peer, name) = (peer_key(peer), name.chars().take(NAME).collect::<String>());
+    pub async fn probe(
+        &self,
+        peer: impl Borrow<PeerId>,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (peer, name) = (
+            peer_key(peer.borrow()),
+            name.chars().take(NAME).collect::<String>(),
+        );
         self.write(move |c| put(c, &peer, &name, at)).await
     }
 

@@ -1,0 +1,219 @@
+//! Trouble: no room, a locked or damaged file, a newer or foreign one, and work that breaks off.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn scratch() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("host.db");
+    (dir, path)
+}
+
+fn impatient() -> StoreOptions {
+    StoreOptions {
+        patience: Duration::ZERO,
+        ..StoreOptions::default()
+    }
+}
+
+fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(path, impatient())
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_and_keeps_what_it_acknowledged() {
+    let (_dir, path) = scratch();
+    let small = StoreOptions {
+        max_size: Some(Bytes::kib(512)),
+        ..impatient()
+    };
+    let store = Store::open(&path, small).expect("a store");
+    let mut kept = Vec::new();
+    let mut refused = 0;
+    for n in 0..200 {
+        let large = Arrival {
+            body: vec![b'x'; 8 << 10],
+            ..arrival(n)
+        };
+        match store.accept(large).await {
+            Ok(accepted) => {
+                assert_eq!(accepted, Accepted::Fresh);
+                kept.push(n);
+            }
+            Err(StoreError::Full(_)) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(
+        kept.len() > 10 && refused > 10,
+        "{} kept, {refused} refused",
+        kept.len()
+    );
+    store.close().await.expect("a clean end");
+    // With room again everything goes on, and what was refused is new.
+    let store = open(&path).expect("a store");
+    assert_eq!(store.queued().await.expect("rows").len(), kept.len());
+    for n in 0..200 {
+        let expected = if kept.contains(&n) {
+            Accepted::SameMessage { of: task(n) }
+        } else {
+            Accepted::Fresh
+        };
+        assert_eq!(store.accept(arrival(n)).await.expect("a request"), expected);
+    }
+}
+
+#[tokio::test]
+async fn room_that_runs_out_in_a_batch_takes_no_acknowledged_write_along() {
+    let (_dir, path) = scratch();
+    let small = StoreOptions {
+        max_size: Some(Bytes::kib(512)),
+        ..impatient()
+    };
+    let store = Store::open(&path, small).expect("a store");
+    let batch = (0..200).map(|n| Arrival {
+        body: vec![b'x'; 8 << 10],
+        ..arrival(n)
+    });
+    let told = store.accept_all(batch.collect()).await;
+    let kept: Vec<u64> = (0..)
+        .zip(&told)
+        .filter(|(_, told)| told.is_ok())
+        .map(|(n, _)| n)
+        .collect();
+    assert!(
+        told.iter()
+            .any(|told| matches!(told, Err(StoreError::Full(_))))
+    );
+    assert!(
+        told.iter()
+            .all(|told| matches!(told, Ok(Accepted::Fresh) | Err(StoreError::Full(_))))
+    );
+    store.close().await.expect("a clean end");
+    let store = open(&path).expect("a store");
+    let found: Vec<_> = store
+        .queued()
+        .await
+        .expect("rows")
+        .iter()
+        .map(|row| row.task)
+        .collect();
+    assert_eq!(found, kept.iter().map(|n| task(*n)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_failing_write_is_undone_alone() {
+    let store = store();
+    let good = |n: u64| store.accept(arrival(n));
+    let bad = store.write(|c| -> Result<(), StoreError> {
+        c.execute("DELETE FROM task", [])?;
+        Err(StoreError::NotOpen)
+    });
+    let broken = store.write(|c| -> Result<(), StoreError> {
+        c.execute("DELETE FROM task", [])?;
+        panic!("a fault in a piece of work");
+    });
+    let (first, bad, broken, second) = tokio::join!(good(1), bad, broken, good(2));
+    assert_eq!(
+        (first.expect("a request"), second.expect("a request")),
+        (Accepted::Fresh, Accepted::Fresh)
+    );
+    assert!(matches!(bad, Err(StoreError::NotOpen)));
+    assert!(matches!(broken, Err(StoreError::BrokeOff)));
+    assert_eq!(store.queued().await.expect("rows").len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_process_is_turned_away_at_the_door() {
+    let (_dir, path) = scratch();
+    let store = open(&path).expect("a store");
+    assert!(matches!(open(&path), Err(StoreError::Busy(_))));
+    store
+        .accept(arrival(1))
+        .await
+        .expect("the first is not disturbed");
+    store.close().await.expect("a clean end");
+    open(&path).expect("the door is open again");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said_to_be_damaged() {
+    let (_dir, path) = scratch();
+    std::fs::write(&path, vec![b'?'; 8_192]).expect("a file");
+    let error = open(&path).expect_err("no database");
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    assert!(error.hint().is_some());
+    let left = std::fs::read(&path).expect("a file");
+    assert_eq!(
+        left,
+        vec![b'?'; 8_192],
+        "what is not ours is not written to"
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_the_future_is_left_alone() {
+    let (_dir, path) = scratch();
+    open(&path)
+        .expect("a store")
+        .close()
+        .await
+        .expect("a clean end");
+    let file = rusqlite::Connection::open(&path).expect("a database");
+    file.pragma_update(None, "user_version", 99)
+        .expect("a version");
+    drop(file);
+    assert!(matches!(
+        open(&path),
+        Err(StoreError::Newer { found: 99, .. })
+    ));
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    let (_dir, path) = scratch();
+    let file = rusqlite::Connection::open(&path).expect("a database");
+    file.execute_batch("CREATE TABLE bookmark (url TEXT)")
+        .expect("a table");
+    drop(file);
+    assert!(matches!(open(&path), Err(StoreError::Foreign(_))));
+    let file = rusqlite::Connection::open(&path).expect("a database");
+    let tables: i64 = file
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_said_so() {
+    let error = open(Path::new("/nonexistent/host.db")).expect_err("no folder");
+    assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_closed_store_answers_that_it_is_closed() {
+    let store = store();
+    let other = store.clone();
+    store.close().await.expect("a clean end");
+    assert!(matches!(other.queued().await, Err(StoreError::Closed)));
+    assert!(matches!(other.close().await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn closing_finishes_what_was_given_before() {
+    let (_dir, path) = scratch();
+    let store = open(&path).expect("a store");
+    let writes = (0..100).map(|n| store.accept(arrival(n)));
+    let writes = futures::future::join_all(writes);
+    let (told, ended) = tokio::join!(writes, store.clone().close());
+    ended.expect("a clean end");
+    let kept = told.iter().filter(|told| told.is_ok()).count();
+    assert!(
+        told.iter()
+            .all(|told| matches!(told, Ok(_) | Err(StoreError::Closed)))
+    );
+    let store = open(&path).expect("a store");
+    assert_eq!(store.queued().await.expect("rows").len(), kept);
+    assert!(kept > 0);
+}

@@ -1,0 +1,511 @@
+//! Peers, trust requests, what we asked, probes, usage, state and logs.
+
+use super::*;
+use coworker_core::{CallerKey, Span, Tier};
+
+fn row(n: u64) -> PeerRow {
+    PeerRow {
+        peer: peer(n),
+        name: None,
+        claimed_name: Some(format!("claims {n}")),
+        tier: Tier::Untrusted,
+        blocked: false,
+        lease: None,
+        first_seen: NOW,
+        last_seen: later(n as i64),
+    }
+}
+
+fn request(id: &str, n: u64, requested: Tier) -> TrustRequestRow {
+    TrustRequestRow {
+        id: id.to_owned(),
+        peer: peer(n),
+        requested,
+        reason: "please".to_owned(),
+        correlation: Some("c".to_owned()),
+        at: NOW,
+    }
+}
+
+#[tokio::test]
+async fn peers_read_back_as_they_were_put() {
+    let store = store();
+    let lease = LeaseRow {
+        tier: Tier::Internal,
+        until: Some(later(HOUR)),
+        calls_left: Some(3),
+        skills: Some(vec!["echo".to_owned()]),
+    };
+    let ada = PeerRow {
+        name: Some("ada".to_owned()),
+        tier: Tier::Known,
+        lease: Some(lease),
+        ..row(1)
+    };
+    let xmtp = PeerRow {
+        peer: format!("xmtp:{:064x}", 5).parse().expect("an id"),
+        blocked: true,
+        ..row(2)
+    };
+    let local = PeerRow {
+        peer: "local:owner".parse().expect("an id"),
+        ..row(3)
+    };
+    for row in [&ada, &xmtp, &local] {
+        store.put_peer(row.clone()).await.expect("a peer");
+        assert_eq!(
+            store.peer(&row.peer).await.expect("a row").as_ref(),
+            Some(row)
+        );
+    }
+    assert_eq!(store.peers().await.expect("rows").len(), 3);
+    let taken = PeerRow {
+        name: Some("ada".to_owned()),
+        ..row(4)
+    };
+    assert!(matches!(
+        store.put_peer(taken.clone()).await,
+        Err(StoreError::NameTaken(_))
+    ));
+    assert!(store.forget(&ada.peer).await.expect("a known peer"));
+    assert!(!store.forget(&ada.peer).await.expect("an unknown peer"));
+    store.put_peer(taken).await.expect("a free name");
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_trusts_nobody() {
+    let store = store();
+    for (n, change) in [(1, "tier = 9"), (2, "lease = '{\"tier\":\"owner\"}'")] {
+        store
+            .put_peer(PeerRow {
+                tier: Tier::Privileged,
+                ..row(n)
+            })
+            .await
+            .expect("a peer");
+        let key = super::super::codec::peer_key(&peer(n));
+        store
+            .write(move |c| {
+                Ok(c.execute(&format!("UPDATE peer SET {change} WHERE peer = ?1"), [key])?)
+            })
+            .await
+            .expect("a change");
+        let read = store.peer(peer(n)).await.expect("a row").expect("a peer");
+        assert_eq!(
+            (read.tier, read.blocked, read.lease),
+            (Tier::Untrusted, true, None)
+        );
+    }
+}
+
+#[tokio::test]
+async fn strangers_make_room_and_friends_do_not() {
+    let store = store();
+    store
+        .put_peer(PeerRow {
+            name: Some("ada".to_owned()),
+            last_seen: Timestamp(0),
+            ..row(0)
+        })
+        .await
+        .expect("a peer");
+    let strangers = (1..=10_005).map(|n| store.put_peer(row(n)));
+    futures::future::join_all(strangers).await;
+    let peers = store.peers().await.expect("rows");
+    assert_eq!(peers.len(), 10_001);
+    assert!(peers.iter().any(|row| row.name.is_some()));
+    for n in 1..=5 {
+        assert_eq!(
+            store.peer(peer(n)).await.expect("a row"),
+            None,
+            "{n} was not seen for longest"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_changed_trust_request_voids_the_one_that_was_shown() {
+    let store = store();
+    store
+        .put_trust_request(request("a", 1, Tier::Known))
+        .await
+        .expect("a request");
+    store
+        .put_trust_request(request("b", 1, Tier::Privileged))
+        .await
+        .expect("a request");
+    assert_eq!(
+        store.take_trust_request("a").await.expect("an answer"),
+        None
+    );
+    assert_eq!(
+        store.trust_requests().await.expect("rows"),
+        [request("b", 1, Tier::Privileged)]
+    );
+    assert_eq!(
+        store.take_trust_request("b").await.expect("an answer"),
+        Some(request("b", 1, Tier::Privileged))
+    );
+    assert_eq!(
+        store.take_trust_request("b").await.expect("an answer"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_trust_requests_wait_and_no_more() {
+    let store = store();
+    for n in 0..1_000 {
+        store
+            .put_trust_request(request(&n.to_string(), n, Tier::Known))
+            .await
+            .expect("a request");
+    }
+    let more = store
+        .put_trust_request(request("more", 1_000, Tier::Known))
+        .await;
+    assert!(matches!(more, Err(StoreError::Bound { limit: 1_000, .. })));
+    store
+        .put_trust_request(request("again", 5, Tier::Known))
+        .await
+        .expect("a replacement needs no room");
+    assert_eq!(store.trust_requests().await.expect("rows").len(), 1_000);
+}
+
+#[tokio::test]
+async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
+    let store = store();
+    store
+        .ask(peer(1), "c", later(HOUR))
+        .await
+        .expect("a question");
+    let answered = |n, c: &'static str, at| store.answered(peer(n), c, b"answer".to_vec(), at);
+    assert!(!answered(2, "c", NOW).await.expect("from another"));
+    assert!(!answered(1, "d", NOW).await.expect("to another"));
+    assert!(!answered(1, "c", later(HOUR + 1)).await.expect("too late"));
+    assert_eq!(store.asked_open().await.expect("rows").len(), 1);
+    assert!(answered(1, "c", later(HOUR)).await.expect("just in time"));
+    assert!(!answered(1, "c", NOW).await.expect("again"));
+    let reply = store.reply("c").await.expect("a row").expect("a question");
+    assert_eq!(reply.answer, Some((b"answer".to_vec(), later(HOUR))));
+    assert!(store.asked_open().await.expect("rows").is_empty());
+    store
+        .ask(peer(1), "e", later(HOUR))
+        .await
+        .expect("a question");
+    store.unask("e").await.expect("no more");
+    assert!(!answered(1, "e", NOW).await.expect("nobody waits"));
+}
+
+#[tokio::test]
+async fn probes_are_bounded_by_peer_and_in_all() {
+    let store = store();
+    store.probe(peer(1), "shell", NOW).await.expect("a probe");
+    store
+        .probe(peer(1), "shell", later(SECOND))
+        .await
+        .expect("a probe");
+    let probes = store.probes().await.expect("rows");
+    assert_eq!(
+        (probes[0].times, probes[0].first, probes[0].last),
+        (2, NOW, later(SECOND))
+    );
+    for n in 0..200 {
+        store
+            .probe(peer(1), &format!("name {n}"), later(n))
+            .await
+            .expect("a probe");
+    }
+    let probes = store.probes().await.expect("rows");
+    assert_eq!(probes.len(), 64);
+    assert!(probes.iter().any(|probe| probe.name == "name 199"));
+    store
+        .probe(peer(2), &"é".repeat(10_000), NOW)
+        .await
+        .expect("a probe");
+    assert_eq!(
+        store.probes().await.expect("rows")[64].name.chars().count(),
+        200
+    );
+    let all = (0..10_500u64).map(|n| {
+        let store = store.clone();
+        async move {
+            store
+                .probe(peer(100 + n / 50), &format!("name {n}"), later(n as i64))
+                .await
+        }
+    });
+    futures::future::join_all(all).await;
+    assert_eq!(store.probes().await.expect("rows").len(), 10_000);
+}
+
+#[tokio::test]
+async fn usage_adds_up_what_ran() {
+    let store = store();
+    let usage = UsageRow {
+        cpu: Span::millis(10),
+        wall: Span::millis(30),
+        memory_peak: Bytes::kib(64),
+        host_calls: 2,
+        model_calls: 1,
+    };
+    for n in 1..=3 {
+        let skill = if n == 3 { "other" } else { "echo" };
+        let received = later(if n == 3 { DAY } else { 0 });
+        store
+            .accept(Arrival {
+                skill: Some(skill.to_owned()),
+                received,
+                ..arrival(n)
+            })
+            .await
+            .expect("a request");
+        let outcome = if n == 2 { "TIMEOUT" } else { Store::OK }.to_owned();
+        store
+            .finish(Finish {
+                usage: Some(usage),
+                outcome,
+                ..finish(n)
+            })
+            .await
+            .expect("an end");
+    }
+    // Refused without a run: used nothing.
+    store.accept(arrival(4)).await.expect("a request");
+    store.finish(finish(4)).await.expect("an end");
+    let by_skill = store.usage(UsageBy::Skill, NOW).await.expect("sums");
+    assert_eq!(by_skill.len(), 2);
+    assert_eq!(
+        (
+            by_skill[0].key.as_str(),
+            by_skill[0].calls,
+            by_skill[0].failed
+        ),
+        ("echo", 2, 1)
+    );
+    assert_eq!(
+        (by_skill[0].cpu, by_skill[0].wall, by_skill[0].host_calls),
+        (Span::millis(20), Span::millis(60), 4)
+    );
+    assert_eq!(
+        (
+            by_skill[0].bytes_in.0,
+            by_skill[0].bytes_out.0,
+            by_skill[0].model_calls
+        ),
+        (18, 16, 2)
+    );
+    let by_peer = store.usage(UsageBy::Peer, NOW).await.expect("sums");
+    assert_eq!(
+        (by_peer[0].key.clone(), by_peer[0].calls),
+        (peer(1).to_string(), 3)
+    );
+    let by_day = store.usage(UsageBy::Day, NOW).await.expect("sums");
+    assert_eq!(
+        by_day
+            .iter()
+            .map(|sum| sum.key.as_str())
+            .collect::<Vec<_>>(),
+        ["1972-09-27", "1972-09-28"]
+    );
+    assert_eq!(
+        store
+            .usage(UsageBy::Day, later(DAY))
+            .await
+            .expect("sums")
+            .len(),
+        1
+    );
+    let row = store.task(task(1)).await.expect("a row").expect("the task");
+    assert_eq!(row.usage, Some(usage));
+}
+
+#[tokio::test]
+async fn one_callers_state_is_not_anothers() {
+    let store = store();
+    let area = |skill: &str, caller: Option<&str>| AreaRow {
+        skill: skill.to_owned(),
+        caller: caller.map(|key| CallerKey(key.to_owned())),
+    };
+    let (ann, bob, shared) = (
+        area("notes", Some("ann")),
+        area("notes", Some("bob")),
+        area("notes", None),
+    );
+    let put = |area: &AreaRow, key: &str, value: Option<&str>| StateWriteRow {
+        area: area.clone(),
+        key: key.to_owned(),
+        value: value.map(|text| text.as_bytes().to_vec()),
+    };
+    let writes = vec![
+        put(&ann, "k/1", Some("a")),
+        put(&ann, "k/2", Some("bb")),
+        put(&bob, "k/1", Some("c")),
+        put(&shared, "x", Some("d")),
+    ];
+    store.state_apply(writes).await.expect("writes");
+    let get = |area: &AreaRow, key: &str| store.state_get(area.clone(), key.to_owned());
+    assert_eq!(
+        get(&ann, "k/1").await.expect("a value"),
+        Some(b"a".to_vec())
+    );
+    assert_eq!(
+        get(&bob, "k/1").await.expect("a value"),
+        Some(b"c".to_vec())
+    );
+    assert_eq!(get(&shared, "k/1").await.expect("a value"), None);
+    assert_eq!(
+        get(&area("other", Some("ann")), "k/1")
+            .await
+            .expect("a value"),
+        None
+    );
+    let listed = store
+        .state_list(ann.clone(), "k/".to_owned())
+        .await
+        .expect("keys");
+    assert_eq!(listed, [("k/1".to_owned(), 1), ("k/2".to_owned(), 2)]);
+    assert!(
+        store
+            .state_list(ann.clone(), "K".to_owned())
+            .await
+            .expect("keys")
+            .is_empty()
+    );
+    store
+        .state_apply(vec![
+            put(&ann, "k/1", Some("longer")),
+            put(&ann, "k/2", None),
+        ])
+        .await
+        .expect("writes");
+    let used = store.state_used(ann.clone()).await.expect("a sum");
+    assert_eq!((used.caller.0, used.skill.0), (3 + 6 + 64, 73 + 68 + 66));
+    store.state_clear("notes").await.expect("a clearing");
+    assert_eq!(
+        store.state_used(ann).await.expect("a sum"),
+        StateUse::default()
+    );
+}
+
+#[tokio::test]
+async fn state_cannot_outgrow_a_caller_nor_a_skill() {
+    let store = store();
+    let put = |caller: u32, size: usize| {
+        store.state_apply(vec![StateWriteRow {
+            area: AreaRow {
+                skill: "notes".to_owned(),
+                caller: Some(CallerKey(caller.to_string())),
+            },
+            key: "k".to_owned(),
+            value: (size > 0).then(|| vec![0; size]),
+        }])
+    };
+    assert!(matches!(
+        put(0, 1 << 20).await,
+        Err(StoreError::StateFull {
+            limit: Bytes(1_048_576),
+            ..
+        })
+    ));
+    for caller in 0..16 {
+        put(caller, (1 << 20) - 65).await.expect("just enough");
+    }
+    assert!(matches!(
+        put(16, 1).await,
+        Err(StoreError::StateFull {
+            limit: Bytes(16_777_216),
+            ..
+        })
+    ));
+    put(3, 0).await.expect("less");
+    put(16, 1).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn recent_logs_come_in_order() {
+    let store = store();
+    for n in 1..=3u64 {
+        store.accept(arrival(n)).await.expect("a request");
+        let line = |part| LogRow::new(NOW, LogLevel::Warn, format!("{n}.{part}"));
+        store
+            .finish(Finish {
+                log: vec![line(1), line(2)],
+                ..finish(n)
+            })
+            .await
+            .expect("an end");
+    }
+    let recent = store.recent(3).await.expect("lines");
+    let lines: Vec<_> = recent
+        .iter()
+        .map(|(task, row)| (*task, row.line.as_str()))
+        .collect();
+    assert_eq!(
+        lines,
+        [(task(2), "2.2"), (task(3), "3.1"), (task(3), "3.2")]
+    );
+    assert_eq!(store.logs(task(9)).await.expect("no lines"), []);
+}
+
+#[tokio::test]
+async fn the_outbox_serves_peers_in_turn_and_puts_off_what_failed() {
+    let store = store();
+    for n in 0..6 {
+        let to = if n < 4 { 1 } else { n };
+        store
+            .push(peer(to), vec![n as u8], None, format!("m{n}"))
+            .await
+            .expect("a message");
+    }
+    let bytes = |rows: Vec<OutRow>| rows.iter().map(|row| row.bytes[0]).collect::<Vec<_>>();
+    assert_eq!(
+        bytes(store.due(NOW, 10).await.expect("rows")),
+        [0, 1, 2, 3, 4, 5]
+    );
+    assert_eq!(bytes(store.due(NOW, 3).await.expect("rows")), [0, 4, 5]);
+    assert_eq!(
+        bytes(store.outgoing(peer(1), NOW, 2).await.expect("rows")),
+        [0, 1]
+    );
+    assert_eq!(store.outbox_peers().await.expect("peers").len(), 3);
+    let first = store.due(NOW, 1).await.expect("rows").remove(0);
+    store.retry(first.id, later(SECOND)).await.expect("later");
+    assert_eq!(
+        bytes(store.outgoing(peer(1), NOW, 2).await.expect("rows")),
+        [1, 2]
+    );
+    let again = store.due(later(SECOND), 1).await.expect("rows").remove(0);
+    assert_eq!(
+        (again.id, again.tries, again.message_id.as_str()),
+        (first.id, 1, "m0")
+    );
+    store.drop_outgoing(first.id).await.expect("a drop");
+    assert_eq!(
+        store.pending().await.expect("a sum"),
+        Pending {
+            count: 5,
+            bytes: Bytes(5)
+        }
+    );
+}
+
+#[tokio::test]
+async fn ids_of_the_outbox_are_not_used_again() {
+    let store = store();
+    let first = store
+        .push(peer(1), b"one".to_vec(), None, "a".to_owned())
+        .await
+        .expect("a message");
+    store.drop_outgoing(first).await.expect("a drop");
+    let second = store
+        .push(peer(1), b"two".to_vec(), None, "b".to_owned())
+        .await
+        .expect("a message");
+    assert_ne!(first, second);
+    store
+        .sent(vec![first], NOW)
+        .await
+        .expect("a late word about the first");
+    assert_eq!(store.pending().await.expect("a sum").count, 1);
+}
