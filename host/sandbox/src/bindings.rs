@@ -1,10 +1,6 @@
 //! What `wit/` says, as Rust. Generated at build time: the world that has everything, since a component that imports
 //! less links against it just the same.
 
-#[expect(
-    clippy::all,
-    reason = "generated; the documentation is in wit/skill.wit"
-)]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",

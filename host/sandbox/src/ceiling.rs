@@ -45,7 +45,8 @@ impl Ceiling {
         ];
         wants
             .into_iter()
-            .filter_map(|(name, missing)| missing.then_some(name))
+            .filter(|(_, missing)| *missing)
+            .map(|(name, _)| name)
             .collect()
     }
 }
@@ -173,7 +174,8 @@ impl Ceiling {
             ),
         ];
         all.into_iter()
-            .filter_map(|(can, sentence)| can.then(|| sentence.to_owned()))
+            .filter(|(can, _)| *can)
+            .map(|(_, sentence)| sentence.to_owned())
             .collect()
     }
 }

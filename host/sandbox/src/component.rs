@@ -2,9 +2,10 @@
 
 use coworker_core::Limits;
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::bindings::SkillFullPre;
+use crate::bindings::{SkillFullPre, types};
 use crate::ceiling::{self, GUEST};
 use crate::engine::Machine;
 use crate::error::LoadError;
@@ -106,7 +107,43 @@ pub(crate) fn link(
         .linker
         .instantiate_pre(component)
         .map_err(|error| LoadError::Mismatch(message(&error)))?;
+    check_guest(machine, &linked)?;
     SkillFullPre::new(linked).map_err(|error| LoadError::Mismatch(message(&error)))
+}
+
+/// Checks the types of what the guest exports. The bindings would find out at each call.
+fn check_guest(machine: &Machine, linked: &InstancePre<Room>) -> Result<(), LoadError> {
+    let kind = linked.component().component_type();
+    let instance = linked.instance_type();
+    let guest = kind
+        .get_export(&machine.engine, GUEST)
+        .map(|found| found.ty);
+    let Some(ComponentItem::ComponentInstance(guest)) = guest else {
+        return Err(LoadError::Mismatch(format!("{GUEST} is not an interface")));
+    };
+    let function = |name: &str| match guest
+        .get_export(&machine.engine, name)
+        .map(|found| found.ty)
+    {
+        Some(ComponentItem::ComponentFunc(function)) => Ok(function),
+        _ => Err(LoadError::Mismatch(format!(
+            "{GUEST} has no function `{name}`"
+        ))),
+    };
+    let refuse = |name: &'static str| {
+        move |error: wasmtime::Error| {
+            LoadError::Mismatch(format!(
+                "`{name}` of {GUEST} has another type: {}",
+                message(&error)
+            ))
+        }
+    };
+    function("describe")?
+        .typecheck::<(), (Vec<types::Manifest>,)>(&instance)
+        .map_err(refuse("describe"))?;
+    function("invoke")?
+        .typecheck::<(String, String), (Result<String, types::Failure>,)>(&instance)
+        .map_err(refuse("invoke"))
 }
 
 /// Returns the names of what a component imports, sorted and bounded.

@@ -6,4 +6,5 @@ mod hostile;
 mod load;
 mod ports;
 mod support;
+mod texts;
 mod wasi;
