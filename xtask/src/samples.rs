@@ -1,0 +1,290 @@
+//! Builds the sample skills into `target/skills` and the fixtures into `target/fixtures`, from source, and only what
+//! changed since the last time: each output has a stamp, the hash of all it was made from.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::wasm::{self, Python, Rust};
+
+mod fixture;
+
+/// A language that samples are written in.
+#[derive(Clone, Copy)]
+enum Language {
+    Rust,
+    TypeScript,
+    Python,
+    C,
+}
+
+/// Builds the sample skills; returns their folder, which `serve` takes as it is.
+pub(crate) fn samples(root: &Path, only_rust: bool) -> Result<PathBuf> {
+    use Language::{C, Python, Rust, TypeScript};
+    let all: &[Language] = &[Rust, TypeScript, Python, C];
+    let out = root.join("target/skills");
+    for language in if only_rust { &[Rust] } else { all } {
+        skill(root, &out, *language)?;
+    }
+    Ok(out)
+}
+
+fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
+    let samples = root.join("sample-skills");
+    let world = root.join("wit");
+    let place = |name: &str| out.join(format!("{name}.wasm"));
+    match language {
+        Language::Rust => {
+            let sources = [
+                root.join("guest-sdk/rust"),
+                samples.join("icy"),
+                samples.join("text-tools"),
+            ];
+            let manifest = [
+                samples.join("Cargo.toml"),
+                samples.join("Cargo.lock"),
+                world.clone(),
+            ];
+            let outs = [place("icy"), place("text-tools")];
+            fresh(
+                &sources.iter().chain(&manifest).collect::<Vec<_>>(),
+                &outs,
+                || {
+                    crate::complain("==> building the Rust skills");
+                    let built = Rust::find()?.build(&samples, &root.join("target/guests"))?;
+                    put(&built.join("icy.wasm"), &outs[0])?;
+                    put(&built.join("text_tools.wasm"), &outs[1])
+                },
+            )?;
+        }
+        Language::TypeScript => {
+            let folder = samples.join("json-tools");
+            let outs = [place("json-tools")];
+            fresh(
+                &[&folder, &root.join("guest-sdk/js"), &world],
+                &outs,
+                || {
+                    crate::complain("==> building the TypeScript skill");
+                    wasm::npm_install(&folder)?;
+                    wasm::run(
+                        Command::new("npm")
+                            .current_dir(&folder)
+                            .args(["run", "--silent", "build"]),
+                    )?;
+                    put(&folder.join("target/json-tools.wasm"), &outs[0])
+                },
+            )?;
+        }
+        Language::Python => {
+            let (folder, sdk) = (samples.join("dates"), root.join("guest-sdk/python"));
+            let outs = [place("dates")];
+            fresh(&[&folder, &sdk, &world], &outs, || {
+                crate::complain("==> building the Python skill");
+                let built = root.join("target/guests/dates.wasm");
+                std::fs::create_dir_all(root.join("target/guests"))?;
+                let mut make = Python::open(&root.join("target"))?.program("componentize-py");
+                make.arg("-q")
+                    .arg("-d")
+                    .arg(&world)
+                    .args(["-w", "skill", "componentize", "-p"])
+                    .arg(&folder);
+                wasm::run(make.arg("-p").arg(&sdk).arg("-o").arg(&built).arg("app"))?;
+                put(&built, &outs[0])
+            })?;
+        }
+        Language::C => {
+            let (folder, sdk) = (samples.join("checksums"), root.join("guest-sdk/c"));
+            let outs = [place("checksums")];
+            fresh(&[&folder, &sdk, &world], &outs, || {
+                crate::complain("==> building the C skill");
+                let built = root.join("target/guests/checksums.wasm");
+                c(
+                    &Python::open(&root.join("target"))?,
+                    &[folder.join("checksums.c")],
+                    &sdk,
+                    &built,
+                )?;
+                put(&built, &outs[0])
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the fixtures; returns their folder.
+pub(crate) fn fixtures(root: &Path) -> Result<PathBuf> {
+    let (folder, out) = (root.join("tests/fixtures"), root.join("target/fixtures"));
+    let outs = fixture::names(&folder)?
+        .into_iter()
+        .map(|name| out.join(format!("{name}.wasm")))
+        .collect::<Vec<_>>();
+    // The recipe is a source too: its text decides what the bytes are.
+    let recipe = root.join("xtask/src/samples/fixture.rs");
+    fresh(&[&folder, &root.join("wit"), &recipe], &outs, || {
+        crate::complain("==> building the fixtures");
+        let built = Rust::find()?.build(&folder, &root.join("target/guests"))?;
+        fixture::assemble(&folder, &built, &out)
+    })?;
+    Ok(out)
+}
+
+/// Runs the tests that the SDKs and samples bring: all of them natively, none needs a host.
+pub(crate) fn test(root: &Path) -> Result<()> {
+    let samples = root.join("sample-skills");
+    let rust = |folder: &Path| {
+        crate::complain(&format!("==> testing {}", folder.display()));
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(folder)
+            .args(["test", "--workspace", "--locked", "--target-dir"]);
+        wasm::run(cargo.arg(root.join("target/guests")))
+    };
+    rust(&root.join("guest-sdk/rust"))?;
+    rust(&samples)?;
+
+    crate::complain("==> testing the TypeScript, Python and C skills");
+    let scripts = samples.join("json-tools");
+    wasm::npm_install(&scripts)?;
+    for task in ["check", "test"] {
+        wasm::run(
+            Command::new("npm")
+                .current_dir(&scripts)
+                .args(["run", "--silent", task]),
+        )?;
+    }
+    let python = Python::open(&root.join("target"))?;
+    let sdk = root.join("guest-sdk/python");
+    wasm::run(
+        python
+            .python()
+            .current_dir(samples.join("dates"))
+            .env("PYTHONPATH", sdk)
+            .args(["-B", "-m", "unittest"]),
+    )?;
+    let (folder, sdk, out) = (
+        samples.join("checksums"),
+        root.join("guest-sdk/c"),
+        root.join("target/guests/checksums-test"),
+    );
+    std::fs::create_dir_all(root.join("target/guests"))?;
+    let mut zig = python.python();
+    zig.args([
+        "-m",
+        "ziglang",
+        "cc",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsanitize=undefined",
+        "-I",
+    ])
+    .arg(&sdk);
+    zig.args(["checksums.c", "test.c"].map(|file| folder.join(file)))
+        .arg(sdk.join("coworker_skill.c"));
+    wasm::run(zig.arg("-o").arg(&out))?;
+    wasm::run(&mut Command::new(out))
+}
+
+/// Compiles a C skill and makes it a component.
+fn c(python: &Python, sources: &[PathBuf], sdk: &Path, out: &Path) -> Result<()> {
+    let core = out.with_extension("core.wasm");
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut zig = python.python();
+    zig.args([
+        "-m",
+        "ziglang",
+        "cc",
+        "-target",
+        "wasm32-wasi",
+        "-mexec-model=reactor",
+        "-Oz",
+        "-Wall",
+        "-Wextra",
+    ]);
+    // Zig's own stack of 16 MiB would count against the memory of every call.
+    zig.args(["-Wl,-z,stack-size=65536", "-Wl,--strip-all", "-I"])
+        .arg(sdk)
+        .args(sources);
+    zig.args(
+        [
+            "coworker_skill.c",
+            "component.c",
+            "skill.c",
+            "skill_component_type.o",
+        ]
+        .map(|file| sdk.join(file)),
+    );
+    wasm::run(zig.arg("-o").arg(&core))?;
+    wasm::run(
+        python
+            .program("wasm-tools")
+            .args(["component", "new"])
+            .arg(&core)
+            .arg("-o")
+            .arg(out),
+    )
+}
+
+/// Runs `build` unless all outputs are there and were made from these very sources.
+fn fresh(sources: &[&PathBuf], outs: &[PathBuf], build: impl FnOnce() -> Result<()>) -> Result<()> {
+    let Some(first) = outs.first() else {
+        return Ok(());
+    };
+    // Not beside the outputs: that folder is served as it is.
+    let name = first.file_name().unwrap_or_default();
+    let stamps = first.ancestors().nth(2).unwrap_or(first).join("guests");
+    let stamp = stamps.join(name).with_extension("stamp");
+    let mut hasher = blake3::Hasher::new();
+    for source in sources {
+        hash(source, &mut hasher).with_context(|| format!("read {}", source.display()))?;
+    }
+    let hash = hasher.finalize().to_hex().to_string();
+    let made = std::fs::read_to_string(&stamp).is_ok_and(|made| made == hash);
+    if made && outs.iter().all(|out| out.is_file()) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&stamps)?;
+    if let Some(folder) = first.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    build()?;
+    Ok(std::fs::write(stamp, hash)?)
+}
+
+/// Hashes names and contents below a path, in order, but nothing that a build leaves behind.
+fn hash(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    if matches!(
+        name.as_str(),
+        "target" | "node_modules" | "__pycache__" | ".git"
+    ) {
+        return Ok(());
+    }
+    hasher.update(name.as_bytes());
+    if !path.is_dir() {
+        hasher.update(&std::fs::read(path)?);
+        return Ok(());
+    }
+    let mut inside = std::fs::read_dir(path)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    inside.sort();
+    inside.iter().try_for_each(|path| hash(path, hasher))
+}
+
+/// Copies under another name first, so that a running host never sees half a file.
+fn put(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let part = to.with_extension("part");
+    std::fs::copy(from, &part).with_context(|| format!("copy {}", from.display()))?;
+    Ok(std::fs::rename(part, to)?)
+}
