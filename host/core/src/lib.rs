@@ -40,7 +40,8 @@ pub use message::{BadPayload, Message, NAME_SHOWN, RemoteCard, TaskFailure, Task
 pub use peer::{PeerId, PeerIdError, Scheme};
 pub use refusal::Refusal;
 pub use schema::{
-    MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words, type_words,
+    MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words,
+    type_words,
 };
 pub use scrub::{MAX_TEXT, is_unfit, scrub};
 pub use skill::{Digest, DigestError, Manifest, SkillName, SkillNameError};

@@ -2,11 +2,13 @@
 //! value against it costs a bounded amount of work whatever both hold.
 
 mod guard;
+mod rule;
+mod survey;
 mod words;
 
 use std::fmt;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::{Bytes, json};
@@ -79,6 +81,7 @@ impl fmt::Display for Violation {
 pub struct Schema {
     value: Value,
     validator: Validator,
+    reach: survey::Reach,
 }
 
 impl Schema {
@@ -93,16 +96,11 @@ impl Schema {
         if value.to_string().len() > MAX_SCHEMA.len() {
             return Err(SchemaError::TooLarge);
         }
-        let metered = guard::meter(value)?;
-        let validator = guard::options(PatternOptions::regex())
-            .build(&metered)
-            .map_err(|error| SchemaError::Invalid {
-                place: error.instance_path().as_str().to_owned(),
-                why: guard::sentence(&error),
-            })?;
+        let (validator, reach) = guard::build(value)?;
         Ok(Self {
             value: value.clone(),
             validator,
+            reach,
         })
     }
 
@@ -113,7 +111,7 @@ impl Schema {
 
     /// Checks a value, and tells the first place that breaks a rule.
     pub fn check(&self, value: &Value) -> Result<(), Violation> {
-        guard::check(&self.validator, value)
+        guard::check(&self.validator, self.reach, value)
     }
 }
 
