@@ -12,9 +12,10 @@ use coworker_core::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) mod approvals;
+mod approvals;
 mod asked;
 mod codec;
+mod deaths;
 mod error;
 mod inbox;
 mod logs;
@@ -28,6 +29,7 @@ mod tasks;
 mod thread;
 mod usage;
 
+pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
 pub use asked::{AnswerRow, AskedRow};
 pub use error::StoreError;
 pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent, Totals};
@@ -181,7 +183,7 @@ impl Store {
         options: &StoreOptions,
     ) -> Result<Self, StoreError> {
         prepare(&connection, path, options)?;
-        inbox::count_deaths(&connection)?;
+        deaths::count_deaths(&connection)?;
         let next_out = outbox::highest(&connection)?.saturating_add(1);
         let (orders, waiting) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new()

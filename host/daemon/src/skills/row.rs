@@ -1,0 +1,160 @@
+//! What the owner reads about skills. Nothing here is for peers. Texts of authors are passed on raw: whoever prints them
+//! makes them printable.
+
+use coworker_core::{Digest, Grants, Limits, Tier, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What one skill of one file is to peers, or why it is nothing to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowState {
+    /// Peers of its tier see it.
+    Exposed,
+    /// Approved, and shown to nobody.
+    Hidden,
+    /// Waits for the owner.
+    Pending,
+    /// Is being read or compiled.
+    Compiling,
+    /// Another file serves its name.
+    Shadowed,
+    /// Approved, and cannot run.
+    Unavailable,
+    /// Cannot become a skill as it is.
+    Broken,
+    /// Was not looked into.
+    Ignored,
+}
+
+impl RowState {
+    /// Returns whether the owner should look at it.
+    pub const fn needs_attention(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::Shadowed | Self::Unavailable | Self::Broken | Self::Ignored
+        )
+    }
+}
+
+/// One skill of one file; a file that is no skill yet has one row without a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkillRow {
+    /// The skill.
+    pub name: Option<String>,
+    /// The file: below the home as `skills/NAME.wasm`, elsewhere with its whole path.
+    pub file: String,
+    /// How it stands.
+    pub state: RowState,
+    /// Why, in a sentence.
+    pub reason: Option<String>,
+    /// The version that its author gave it.
+    pub version: Option<String>,
+    /// The least tier that sees it.
+    pub tier: Option<Tier>,
+    /// The component.
+    pub digest: Option<Digest>,
+    /// What stands beside it and does not serve: a newer state of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateRow>,
+}
+
+/// A newer state of a file whose approved version goes on serving.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateRow {
+    /// `compiling`, `pending` or `broken`.
+    pub state: RowState,
+    /// Its component, if it could be read.
+    pub digest: Option<Digest>,
+    /// Why it does not serve.
+    pub reasons: Vec<String>,
+}
+
+/// Everything about one skill, for the owner to decide on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: SkillRow,
+    /// What callers read, as it would be published. Of the state that waits, if one does.
+    pub card: Option<Value>,
+    /// The interfaces it imports.
+    pub imports: Vec<String>,
+    /// The most the component could ever do, in sentences.
+    pub ceiling: Vec<String>,
+    /// What it asks for.
+    pub asked: Grants,
+    /// What it asks for, in words.
+    pub asks: Vec<String>,
+    /// What the owner granted.
+    pub granted: Grants,
+    /// What one call may use.
+    pub limits: Limits,
+    /// The component approved before, to which a rollback leads.
+    pub previous: Option<Digest>,
+    /// When the version in force was approved.
+    pub approved_at: Option<Timestamp>,
+    /// How it was approved.
+    pub approved_by: Option<String>,
+    /// Names exactly what was shown: an approval that carries it approves nothing else.
+    pub review: String,
+    /// Every skill of the component, which an approval approves together.
+    pub together: Vec<String>,
+    /// What would change, where something waits or a comparison was asked for.
+    pub changes: Option<Vec<ChangeRow>>,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRow {
+    /// What is different.
+    pub what: String,
+    /// As it was approved.
+    pub from: Option<String>,
+    /// As it would be.
+    pub to: Option<String>,
+    /// Whether it is why the update waits.
+    pub waits: bool,
+}
+
+/// How the owner exposes a skill.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expose {
+    /// From which tier on; absent means the one its author asks for, and at least `known`.
+    pub tier: Option<Tier>,
+    /// The `review` of the inspection that the owner looked at. If the skill is no longer that, nothing is approved.
+    pub review: Option<String>,
+}
+
+/// What the owner may set for a skill.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configure {
+    /// The least tier.
+    pub min_tier: Option<Tier>,
+    /// Limits by key, as people write them.
+    pub limits: serde_json::Map<String, Value>,
+}
+
+/// What is in force after [`Configure`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configured {
+    /// The skill.
+    pub name: String,
+    /// The least tier that sees it.
+    pub tier: Tier,
+    /// What one call may use.
+    pub limits: Limits,
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The skill.
+    pub name: String,
+    /// The component that served.
+    pub from: Digest,
+    /// The component that serves.
+    pub to: Digest,
+    /// Its version.
+    pub version: Option<String>,
+}

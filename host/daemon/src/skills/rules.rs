@@ -1,0 +1,36 @@
+//! What the owner decided for all skills at once.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, LimitsConfig, Updates, Visibility};
+
+/// The owner's standing decisions, from the configuration and the command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// A skill that asks for no grant is shown as soon as it is found.
+    pub(crate) default_exposed: bool,
+    /// Every new component waits.
+    pub(crate) review_all: bool,
+    /// Cards may change.
+    pub(crate) dev: bool,
+    /// Grants that skills of the places named at the start ask for are given.
+    pub(crate) allow_grants: bool,
+    /// Limits and their ceilings.
+    pub(crate) limits: LimitsConfig,
+    /// Folders that no skill may reach.
+    pub(crate) ours: Vec<PathBuf>,
+}
+
+impl Rules {
+    /// Returns the rules of a host that also serves the folders in `sources`.
+    pub(crate) fn new(config: &Config, allow_grants: bool, dev: bool, ours: Vec<PathBuf>) -> Self {
+        Self {
+            default_exposed: config.host.default_visibility == Visibility::Exposed,
+            review_all: config.host.updates == Updates::Review,
+            dev,
+            allow_grants,
+            limits: config.limits.clone(),
+            ours,
+        }
+    }
+}

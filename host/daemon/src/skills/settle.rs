@@ -1,0 +1,207 @@
+//! Acts on how files stand: has components examined, records what may be approved without the owner, and publishes.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coworker_core::Digest;
+
+use super::examine::ExamineError;
+use super::scan::{Found, Scan};
+use super::state::{File, Outcome, Standing, State};
+use super::text::Candidate;
+use super::{HOST, Skills, SkillsError};
+use crate::clock;
+use crate::store::{Approve, ExaminedRow, VisibilityRow};
+
+impl State {
+    /// Takes over what a look found. `named` are the places that the owner named at the start, which consents to show
+    /// what is there at that moment.
+    pub(crate) fn take(&mut self, mut scan: Scan, named: Option<&BTreeSet<PathBuf>>) {
+        for (key, file) in &mut self.files {
+            file.found = scan.files.remove(key);
+        }
+        for (key, found) in scan.files {
+            self.files.insert(
+                key,
+                File {
+                    found: Some(found),
+                    ..File::default()
+                },
+            );
+        }
+        if let Some(named) = named {
+            for (key, file) in &mut self.files {
+                file.consent = file.found.is_some()
+                    && named.iter().any(|place| Path::new(key).starts_with(place));
+            }
+        }
+        self.files
+            .retain(|_, file| file.found.is_some() || file.record != Default::default());
+        self.ignored = scan.ignored;
+        // What failed for reasons of ours may work by now.
+        self.unable.clear();
+    }
+
+    fn snapshot(&self, key: &str) -> Option<&super::scan::Snapshot> {
+        match self.files.get(key)?.found.as_ref()? {
+            Found::Read(snapshot) => Some(snapshot),
+            Found::Changing | Found::Broken(_) => None,
+        }
+    }
+}
+
+impl Skills {
+    /// Acts on everything that can be acted on now, then publishes.
+    pub(crate) async fn settle(self: &Arc<Self>, state: &mut State) -> Result<(), SkillsError> {
+        let keys: Vec<String> = state.files.keys().cloned().collect();
+        for key in &keys {
+            if let Standing::Ready(candidate, how) = state.standing(key, &self.rules) {
+                let exposes = self.rules.default_exposed || (how == "serve");
+                let rows = state.rows_for(key, &candidate, exposes);
+                let trouble = match self.approve(state, key, *candidate, how, rows).await {
+                    Ok(()) => None,
+                    Err(error) => {
+                        tracing::error!(file = key, %error, "an approval could not be recorded");
+                        Some(error.to_string())
+                    }
+                };
+                if let Some(file) = state.files.get_mut(key) {
+                    file.trouble = trouble;
+                }
+            }
+        }
+        for digest in state.unexamined() {
+            self.compile(state, digest);
+        }
+        self.publish(state).await
+    }
+
+    /// Records an approval, its copy first, and puts it in force.
+    pub(crate) async fn approve(
+        &self,
+        state: &mut State,
+        key: &str,
+        candidate: Candidate,
+        how: &'static str,
+        visibility: Vec<VisibilityRow>,
+    ) -> Result<(), SkillsError> {
+        let Some(snapshot) = state.snapshot(key).cloned() else {
+            return Err(SkillsError::Changed(key.to_owned()));
+        };
+        let digest = candidate.reviewed.digest;
+        let vault = self.vault.clone();
+        let texts = snapshot.text.as_deref().unwrap_or_default().to_owned();
+        let (name, text) = (snapshot.text_name, snapshot.text);
+        let kept = self.tasks.spawn_blocking(move || {
+            vault.keep(&digest, text.as_deref().map(|text| (name.as_str(), text)))
+        });
+        kept.await
+            .map_err(|_| SkillsError::Stopping)?
+            .map_err(SkillsError::Copies)?;
+        let new = Approve {
+            file: key.to_owned(),
+            reviewed: candidate.reviewed,
+            texts,
+            how,
+            at: clock::now(),
+            visibility: visibility.clone(),
+        };
+        let row = self.store.approve(new).await?;
+        tracing::info!(file = key, digest = %digest.short(), how, "approved");
+        if let Some(file) = state.files.get_mut(key) {
+            file.record.current = Some(row);
+            file.record.held = None;
+        }
+        for row in visibility {
+            if let Ok(skill) = row.skill.parse() {
+                state.visible.insert((row.file.clone(), skill), row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a component examined, beside everything else.
+    fn compile(self: &Arc<Self>, state: &mut State, digest: Digest) {
+        state.compiling.insert(digest);
+        self.busy.send_modify(|busy| *busy += 1);
+        let skills = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = skills.examined(digest) => {}
+                () = skills.tasks.stopped() => {}
+            }
+            skills
+                .busy
+                .send_modify(|busy| *busy = busy.saturating_sub(1));
+        });
+    }
+
+    async fn examined(self: &Arc<Self>, digest: Digest) {
+        // The semaphore is never closed.
+        let _place = self.compilers.acquire().await;
+        let looked = self.examiner.examine(&self.vault.path(&digest)).await;
+        let (outcome, stored) = match looked {
+            Ok(examined) if examined.digest != digest => (
+                Err("the copy that was compiled is not what was read".to_owned()),
+                None,
+            ),
+            Ok(examined) => {
+                let text = serde_json::to_string(&examined).unwrap_or_default();
+                (Ok(Outcome::Known(Arc::new(examined))), Some(Ok(text)))
+            }
+            Err(error @ (ExamineError::Refused(_) | ExamineError::Broke(_))) => {
+                tracing::warn!(digest = %digest.short(), %error, "a component cannot be served");
+                (
+                    Ok(Outcome::Failed(error.to_string())),
+                    Some(Err(error.to_string())),
+                )
+            }
+            Err(ExamineError::Unable(why)) => {
+                tracing::error!(digest = %digest.short(), why, "a component could not be examined");
+                (Err(why), None)
+            }
+        };
+        if let Some(outcome) = stored {
+            let row = ExaminedRow {
+                digest,
+                host: HOST.to_owned(),
+                outcome,
+            };
+            if let Err(error) = self.store.put_examined(row, clock::now()).await {
+                // It is found out again at the next start.
+                tracing::error!(%error, "what was found out about a component is not recorded");
+            }
+        }
+        let mut state = self.state.lock().await;
+        state.compiling.remove(&digest);
+        match outcome {
+            Ok(outcome) => drop(state.examined.insert(digest, outcome)),
+            Err(why) => drop(state.unable.insert(digest, why)),
+        }
+        if let Err(error) = self.settle(&mut state).await {
+            tracing::error!(%error, "skills could not be brought up to date");
+        }
+        self.tidy(&state).await;
+    }
+
+    /// Removes copies that nothing needs any more.
+    pub(crate) async fn tidy(&self, state: &State) {
+        let Ok(approved) = self.store.approved_digests().await else {
+            return;
+        };
+        let staged: HashSet<Digest> = state
+            .files
+            .keys()
+            .filter_map(|key| state.snapshot(key))
+            .map(|snapshot| snapshot.digest)
+            .chain(state.compiling.iter().copied())
+            .collect();
+        let vault = self.vault.clone();
+        let swept = self.tasks.spawn_blocking(move || {
+            vault.sweep(&approved.into_iter().collect(), &staged);
+        });
+        // Nothing depends on the end of it, except that no new copy is made meanwhile.
+        let _ = swept.await;
+    }
+}

@@ -1,0 +1,72 @@
+//! Which places skills come from: the home's own folder, and those that the owner names at the start.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::SkillsError;
+use super::scan::{Source, Take};
+use crate::home::Home;
+
+/// Returns every place, and which of their folders and files the owner named. Naming the home's own folder names
+/// nothing: what lies there is reviewed one by one.
+pub(crate) fn sources(
+    home: &Home,
+    paths: &[PathBuf],
+) -> Result<(Vec<Source>, BTreeSet<PathBuf>), SkillsError> {
+    let own = std::fs::canonicalize(home.skills()).unwrap_or_else(|_| home.skills());
+    let mut sources = vec![Source {
+        folder: own.clone(),
+        take: Take::All,
+        home: true,
+    }];
+    let mut named = BTreeSet::new();
+    for path in paths {
+        let refuse = |why: String| SkillsError::Path {
+            path: path.clone(),
+            why,
+        };
+        let real = std::fs::canonicalize(path).map_err(|error| refuse(error.to_string()))?;
+        if real.starts_with(&own) {
+            tracing::info!(path = %real.display(), "it is in the home's own skills folder, which is served anyway");
+            continue;
+        }
+        if real.starts_with(home.root()) || home.root().starts_with(&real) {
+            return Err(refuse("it holds the home, or lies in it".to_owned()));
+        }
+        let source = place(&real).map_err(refuse)?;
+        named.insert(real);
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    Ok((sources, named))
+}
+
+fn place(real: &Path) -> Result<Source, String> {
+    if real.to_str().is_none() {
+        return Err("its name is not Unicode".to_owned());
+    }
+    if real.is_dir() {
+        let take = if real.join("skill.wasm").symlink_metadata().is_ok() {
+            Take::Itself
+        } else {
+            Take::All
+        };
+        return Ok(Source {
+            folder: real.to_owned(),
+            take,
+            home: false,
+        });
+    }
+    match (
+        real.parent(),
+        real.file_name().and_then(|name| name.to_str()),
+    ) {
+        (Some(folder), Some(name)) if name.ends_with(".wasm") => Ok(Source {
+            folder: folder.to_owned(),
+            take: Take::File(name.to_owned()),
+            home: false,
+        }),
+        _ => Err("it is neither a .wasm file nor a folder".to_owned()),
+    }
+}

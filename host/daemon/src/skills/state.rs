@@ -1,0 +1,253 @@
+//! How every file stands: worked out from what the last look found, what components were found to be, and what is on
+//! record. Nothing here reads a skill file or writes a record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use coworker_core::approval::{self, Reviewed, Update, UpdatePolicy};
+use coworker_core::{Digest, Entry, Grants, SkillName};
+use coworker_sandbox::Examined;
+
+use super::rules::Rules;
+use super::scan::{Found, Snapshot};
+use super::text::{self, Candidate, Wishes};
+use crate::store::{ApprovalRecords, FileRow, VisibilityRow};
+
+/// What a component was found to be.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// A skill.
+    Known(Arc<Examined>),
+    /// None, and why.
+    Failed(String),
+}
+
+/// One file.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    /// What the last look found; absent if the file is gone.
+    pub(crate) found: Option<Found>,
+    /// What is on record.
+    pub(crate) record: FileRow,
+    /// Whether the owner named the place when the host started.
+    pub(crate) consent: bool,
+    /// Why the last approval could not be recorded.
+    pub(crate) trouble: Option<String>,
+}
+
+/// Everything known at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) files: BTreeMap<String, File>,
+    pub(crate) ignored: Vec<(String, String)>,
+    pub(crate) examined: HashMap<Digest, Outcome>,
+    /// Components that could not be looked at for reasons of ours.
+    pub(crate) unable: HashMap<Digest, String>,
+    pub(crate) compiling: HashSet<Digest>,
+    pub(crate) visible: BTreeMap<(String, SkillName), VisibilityRow>,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) quarantined: HashSet<Digest>,
+    pub(crate) entries: HashMap<(String, SkillName), (EntryKey, Arc<Entry>)>,
+}
+
+/// What an entry was made of.
+pub(crate) type EntryKey = (i64, coworker_core::Tier, coworker_core::Limits);
+
+/// How what a file holds now stands against what is approved.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// There is no file.
+    Gone,
+    /// It is being read or compiled.
+    Compiling(String),
+    /// It cannot be a skill as it is.
+    Broken(String),
+    /// It is what is approved.
+    Same,
+    /// It may serve at once.
+    Ready(Box<Candidate>, &'static str),
+    /// It waits for the owner, for these reasons.
+    Waits(Box<Candidate>, Vec<String>),
+}
+
+impl State {
+    /// Takes over what is on record.
+    pub(crate) fn load(records: ApprovalRecords, host: &str) -> Self {
+        let mut state = Self::default();
+        for row in records.examined {
+            // Another version may judge otherwise, and its compiled code is of no use here.
+            if row.host != host {
+                continue;
+            }
+            let outcome = match row.outcome {
+                Ok(found) => match serde_json::from_str(&found) {
+                    Ok(examined) => Outcome::Known(Arc::new(examined)),
+                    Err(_) => continue,
+                },
+                Err(why) => Outcome::Failed(why),
+            };
+            state.examined.insert(row.digest, outcome);
+        }
+        for (key, record) in records.files {
+            state.files.insert(
+                key,
+                File {
+                    record,
+                    ..File::default()
+                },
+            );
+        }
+        for row in records.visibility {
+            if let Ok(skill) = row.skill.parse() {
+                state.visible.insert((row.file.clone(), skill), row);
+            }
+        }
+        state.names = records.names.into_iter().collect();
+        state
+    }
+
+    /// Returns how a file stands.
+    pub(crate) fn standing(&self, key: &str, rules: &Rules) -> Standing {
+        let Some(file) = self.files.get(key) else {
+            return Standing::Gone;
+        };
+        let snapshot = match &file.found {
+            None => return Standing::Gone,
+            Some(Found::Changing) => {
+                return Standing::Compiling("it is still being written".to_owned());
+            }
+            Some(Found::Broken(why)) => return Standing::Broken(why.clone()),
+            Some(Found::Read(snapshot)) => snapshot,
+        };
+        let candidate = match self.candidate(snapshot, rules) {
+            Ok(candidate) => candidate,
+            Err(standing) => return standing,
+        };
+        let Some(approved) = &file.record.current else {
+            return first(file, candidate, rules);
+        };
+        if approved.reviewed == candidate.reviewed {
+            return Standing::Same;
+        }
+        if file.record.held.as_deref() == Some(token(&candidate.reviewed).as_str()) {
+            let why = "it was rolled back, and waits until it is exposed again".to_owned();
+            return Standing::Waits(candidate, vec![why]);
+        }
+        let policy = UpdatePolicy {
+            review_all: rules.review_all,
+            dev: rules.dev,
+        };
+        match approval::judge_update(&approved.reviewed, &candidate.reviewed, policy) {
+            Update::Swap => Standing::Ready(candidate, "update"),
+            Update::Wait(reasons) => {
+                Standing::Waits(candidate, reasons.iter().map(ToString::to_string).collect())
+            }
+        }
+    }
+
+    /// Returns what approving a snapshot would approve.
+    fn candidate(&self, snapshot: &Snapshot, rules: &Rules) -> Result<Box<Candidate>, Standing> {
+        let examined = match self.examined.get(&snapshot.digest) {
+            Some(Outcome::Known(examined)) => examined,
+            Some(Outcome::Failed(why)) => return Err(Standing::Broken(why.clone())),
+            None => {
+                return Err(match self.unable.get(&snapshot.digest) {
+                    Some(why) => Standing::Broken(why.clone()),
+                    None => Standing::Compiling("it is being compiled".to_owned()),
+                });
+            }
+        };
+        let wishes = match &snapshot.text {
+            Some(text) => text::read(text),
+            None => Ok(Wishes::default()),
+        };
+        wishes
+            .and_then(|wishes| text::review(examined, &wishes, &rules.limits, &rules.ours))
+            .map(Box::new)
+            .map_err(|error| Standing::Broken(format!("{}: {error}", snapshot.text_name)))
+    }
+
+    /// Returns whether another file that is there was approved with a skill of that name.
+    pub(crate) fn known_elsewhere(&self, key: &str, name: &SkillName) -> Option<&str> {
+        self.files.iter().find_map(|(other, file)| {
+            let holds = other != key
+                && file.found.is_some()
+                && file.record.current.as_ref().is_some_and(|approved| {
+                    approved
+                        .reviewed
+                        .manifests
+                        .iter()
+                        .any(|manifest| manifest.name == *name)
+                });
+            holds.then_some(other.as_str())
+        })
+    }
+
+    /// Returns the rows that approving a candidate adds: every skill without one gets its own, so that a skill that
+    /// appears later is never shown by an old decision.
+    pub(crate) fn rows_for(
+        &self,
+        key: &str,
+        candidate: &Candidate,
+        exposes: bool,
+    ) -> Vec<VisibilityRow> {
+        let fresh = candidate.reviewed.manifests.iter().filter(|manifest| {
+            !self
+                .visible
+                .contains_key(&(key.to_owned(), manifest.name.clone()))
+        });
+        fresh
+            .map(|manifest| VisibilityRow {
+                file: key.to_owned(),
+                skill: manifest.name.to_string(),
+                exposed: exposes
+                    && !candidate.hidden.contains(&manifest.name)
+                    && self.known_elsewhere(key, &manifest.name).is_none(),
+                tier: None,
+                limits: serde_json::Map::new(),
+            })
+            .collect()
+    }
+
+    /// Returns components that have to be looked at before anything can be said of a file or an approval.
+    pub(crate) fn unexamined(&self) -> BTreeSet<Digest> {
+        let mut wanted = BTreeSet::new();
+        for file in self.files.values().filter(|file| file.found.is_some()) {
+            if let Some(Found::Read(snapshot)) = &file.found {
+                wanted.insert(snapshot.digest);
+            }
+            wanted.extend(
+                file.record
+                    .current
+                    .as_ref()
+                    .map(|approved| approved.reviewed.digest),
+            );
+        }
+        wanted.retain(|digest| {
+            !self.examined.contains_key(digest)
+                && !self.compiling.contains(digest)
+                && !self.unable.contains_key(digest)
+        });
+        wanted
+    }
+}
+
+fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
+    let asks = approval::beyond(&Grants::default(), &candidate.reviewed.grants);
+    let consented = file.consent || rules.default_exposed;
+    let granted = asks.is_empty() || (file.consent && rules.allow_grants);
+    if consented && granted {
+        return Standing::Ready(candidate, if file.consent { "serve" } else { "default" });
+    }
+    let mut reasons = Vec::new();
+    if !consented {
+        reasons.push("its owner has not reviewed it yet".to_owned());
+    }
+    reasons.extend(asks.into_iter().map(|words| format!("it asks to {words}")));
+    Standing::Waits(candidate, reasons)
+}
+
+/// Returns what names exactly this state, for an approval that must approve nothing else.
+pub(crate) fn token(reviewed: &Reviewed) -> String {
+    Digest::of(&serde_json::to_vec(reviewed).unwrap_or_default()).short()
+}

@@ -1,0 +1,155 @@
+//! Private copies of components. What is examined, approved and run are these bytes, never the file in the skills
+//! folder, which anybody with the owner's rights may change at any moment.
+
+use std::collections::HashSet;
+use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use coworker_core::{Digest, Limits};
+
+use crate::home::Home;
+
+const COMPONENT: &str = "component.wasm";
+const STAGING: &str = ".staging";
+
+/// Where copies are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Vault {
+    home: Home,
+    staging: PathBuf,
+}
+
+impl Vault {
+    /// Opens the vault of a home.
+    pub(crate) fn open(home: Home) -> Result<Self> {
+        let staging = home.approved().join(STAGING);
+        make(&home.approved())?;
+        make(&staging)?;
+        Ok(Self { home, staging })
+    }
+
+    /// Returns whether there is a copy.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.approved(digest).is_file() || self.staged(digest).is_file()
+    }
+
+    /// Returns where a copy is.
+    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
+        let approved = self.approved(digest);
+        if approved.is_file() {
+            approved
+        } else {
+            self.staged(digest)
+        }
+    }
+
+    /// Keeps a copy for as long as a file holds these bytes.
+    pub(crate) fn stage(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        if self.has(digest) {
+            return Ok(());
+        }
+        let to = self.staged(digest);
+        let partial = to.with_extension("part");
+        let _ = std::fs::remove_file(&partial);
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        std::fs::rename(&partial, &to)
+    }
+
+    /// Keeps a copy for good, with the text beside it, on disk before this returns.
+    pub(crate) fn keep(&self, digest: &Digest, text: Option<(&str, &str)>) -> Result<()> {
+        let folder = self.folder(digest);
+        if self.read_from(&self.approved(digest), digest).is_err() {
+            let bytes = self.read_from(&self.staged(digest), digest)?;
+            make(&folder)?;
+            std::fs::File::open(self.home.approved())?.sync_all()?;
+            self.write(&self.approved(digest), &bytes)?;
+        }
+        match text {
+            Some((name, text)) => self.write(&folder.join(name), text.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the bytes of an approved component, if they are still those that were approved.
+    pub(crate) fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.read_from(&self.approved(digest), digest)
+    }
+
+    /// Removes copies that nothing needs: approved ones not in `approved`, others not in `staged`.
+    pub(crate) fn sweep(&self, approved: &HashSet<Digest>, staged: &HashSet<Digest>) {
+        for (name, path) in entries(&self.home.approved()) {
+            if name
+                .parse()
+                .is_ok_and(|digest: Digest| !approved.contains(&digest))
+            {
+                let _ = std::fs::remove_dir_all(path);
+            }
+        }
+        for (name, path) in entries(&self.staging) {
+            let stem = name.strip_suffix(".wasm").unwrap_or(&name);
+            if stem
+                .parse()
+                .map_or(true, |digest: Digest| !staged.contains(&digest))
+            {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+
+    fn folder(&self, digest: &Digest) -> PathBuf {
+        self.home.approved().join(digest.to_string())
+    }
+
+    fn approved(&self, digest: &Digest) -> PathBuf {
+        self.folder(digest).join(COMPONENT)
+    }
+
+    fn staged(&self, digest: &Digest) -> PathBuf {
+        self.staging.join(format!("{digest}.wasm"))
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.home.write_private(path, bytes).map_err(Error::other)
+    }
+
+    fn read_from(&self, path: &Path, digest: &Digest) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(path)?
+            .take(Limits::COMPONENT.0 + 1)
+            .read_to_end(&mut bytes)?;
+        if Digest::of(&bytes) == *digest {
+            Ok(bytes)
+        } else {
+            Err(Error::new(
+                ErrorKind::InvalidData,
+                "the copy is not what was approved",
+            ))
+        }
+    }
+}
+
+fn make(folder: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+fn entries(folder: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(found) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    found
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+        .collect()
+}
