@@ -1,7 +1,7 @@
 //! What each tier sees of the skills: one map per tier, in which a skill that the tier may not see is absent rather
 //! than filtered out, so that looking for it cannot differ from looking for one that never was.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -137,23 +137,23 @@ pub struct Catalog {
 impl Catalog {
     /// Returns the catalog of these skills. Where two have a name, the first keeps it.
     pub fn new(entries: Vec<Arc<Entry>>) -> Self {
+        // A name that is taken stays taken on every shelf, or a lower tier would meet another skill by it.
+        let mut taken = HashSet::new();
+        let mut sorted: Vec<_> = entries
+            .into_iter()
+            .filter(|entry| taken.insert(entry.manifest.name.clone()))
+            .collect();
+        sorted.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         let mut catalog = Self::default();
         for (tier, shelf) in Tier::ALL.into_iter().zip(&mut catalog.shelves) {
-            for entry in &entries {
-                // A name that is taken stays taken on every shelf, or a lower tier would meet another skill by it.
-                let first = entries
-                    .iter()
-                    .find(|other| other.manifest.name == entry.manifest.name);
-                if entry.manifest.min_tier <= tier
-                    && first.is_some_and(|first| Arc::ptr_eq(first, entry))
-                {
-                    shelf
-                        .by_name
-                        .insert(entry.manifest.name.clone(), Arc::clone(entry));
-                    shelf.sorted.push(Arc::clone(entry));
-                }
+            for entry in sorted
+                .iter()
+                .filter(|entry| entry.manifest.min_tier <= tier)
+            {
+                let name = entry.manifest.name.clone();
+                shelf.by_name.insert(name, Arc::clone(entry));
+                shelf.sorted.push(Arc::clone(entry));
             }
-            shelf.sorted.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         }
         catalog
     }

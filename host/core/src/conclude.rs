@@ -36,3 +36,81 @@ pub fn conclude(
 
 /// The deepest output: it travels two levels down in an envelope that its reader bounds.
 const MAX_OUTPUT_DEPTH: u32 = MAX_DEPTH - 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Bytes, Digest, Grants, Limits, Manifest, Tier};
+
+    fn entry(output: Value, max: u64) -> Entry {
+        let manifest = Manifest {
+            name: "a".parse().expect("a name"),
+            version: None,
+            description: String::new(),
+            when_to_use: None,
+            category: None,
+            input: json!(true),
+            output,
+            min_tier: Tier::Known,
+        };
+        let limits = Limits {
+            output: Bytes(max),
+            ..Limits::default()
+        };
+        Entry::new(manifest, Digest::of(b"x"), Grants::default(), limits).expect("good schemas")
+    }
+
+    #[test]
+    fn what_leaves_is_the_parse() {
+        let entry = entry(json!({"type": "object"}), 1_000);
+        let out = conclude(&entry, " {\"a\" : 1, \"a\": 2} ", None).expect("good output");
+        assert_eq!(out.payload(), json!({"success": true, "result": {"a": 2}}));
+        let out = conclude(&entry, "{}", Some(Duration::from_micros(5_749))).expect("good output");
+        assert_eq!(
+            out.payload(),
+            json!({"success": true, "result": {}, "duration_ms": 5.7})
+        );
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_rejected_without_saying_which() {
+        let entry = entry(json!({"type": "array"}), 200);
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        let large = format!("[\"{}\"]", "x".repeat(200));
+        let grows = format!("[{}1e15]", "1e15,".repeat(20));
+        for output in [
+            "",
+            "{}",
+            "[NaN]",
+            "[1,]",
+            "[] []",
+            "[\"\\ud800\"]",
+            &deep,
+            &large,
+            &grows,
+            "[1e999]",
+        ] {
+            assert_eq!(
+                conclude(&entry, output, None),
+                Err(Refusal::OutputRejected),
+                "{output}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn outputs_never_exceed_their_limit(
+            numbers in proptest::collection::vec(proptest::num::f64::NORMAL, 0..20), max in 2_u64..200
+        ) {
+            let entry = entry(json!(true), max);
+            let short: Vec<_> = numbers.iter().map(|n| format!("{n:e}")).collect();
+            if let Ok(message) = conclude(&entry, &format!("[{}]", short.join(",")), None) {
+                prop_assert!(message.payload()["result"].to_string().len() as u64 <= max);
+            }
+        }
+    }
+}

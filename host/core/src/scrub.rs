@@ -128,7 +128,9 @@ fn starts_path(word: &str, at: usize) -> bool {
         Some(drive)
             if drive.is_ascii_alphabetic() && !previous.is_some_and(char::is_alphanumeric) =>
         {
-            second == Some(':') && slash(third) && !rest.get(2..4).is_some_and(|s| s == "//")
+            second == Some(':')
+                && slash(third)
+                && rest.get(2..4).is_none_or(|slashes| slashes != "//")
         }
         _ => false,
     }

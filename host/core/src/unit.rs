@@ -64,6 +64,11 @@ impl Bytes {
         Self(n << 20)
     }
 
+    /// Returns whether the size is nothing at all.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Returns the size as a length in memory, at most what this machine can address.
     pub fn len(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -141,7 +146,7 @@ impl fmt::Display for Bytes {
         match SIZES
             .iter()
             .take(3)
-            .find(|(_, unit)| self.0 > 0 && self.0 % unit == 0)
+            .find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit))
         {
             Some((name, unit)) => write!(f, "{} {name}", self.0 / unit),
             None => write!(f, "{}", self.0),
@@ -155,7 +160,7 @@ impl fmt::Display for Span {
         match TIMES
             .iter()
             .rev()
-            .find(|(_, unit)| ms > 0 && ms % u128::from(*unit) == 0)
+            .find(|(_, unit)| ms > 0 && ms.is_multiple_of(u128::from(*unit)))
         {
             Some((name, unit)) => write!(f, "{}{name}", ms / u128::from(*unit)),
             None => write!(f, "{ms}ms"),
