@@ -245,12 +245,17 @@ fn unevaluated_still_sees_through() {
 fn bombs() -> Vec<(&'static str, Value, Value)> {
     let nest = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({"a": inner, "b": 1}));
     let double = |to: Value| json!({"allOf": [to, to, {"minProperties": 0}]});
-    let ladder: serde_json::Map<_, _> = (0..10)
+    let fails = |mut schema: Value| {
+        schema["type"] = json!("object");
+        schema
+    };
+    let rungs = 6;
+    let ladder: serde_json::Map<_, _> = (0..rungs)
         .map(|n| {
             let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
             (format!("a{n}"), json!({"anyOf": vec![next; 20]}))
         })
-        .chain([("a10".to_owned(), json!({"type": "null"}))])
+        .chain([(format!("a{rungs}"), json!({"type": "null"}))])
         .collect();
     let levels = json!({
         "allOf": [
@@ -258,7 +263,19 @@ fn bombs() -> Vec<(&'static str, Value, Value)> {
             {"properties": {"a": {"$ref": "#"}}, "patternProperties": {"a|b": {"$ref": "#"}}},
         ],
     });
+    let stack = (0..5).fold(json!({"$ref": "#"}), |inner, _| json!({ "allOf": [inner] }));
     vec![
+        (
+            "stack",
+            json!({"type": "object", "properties": {"a": stack}}),
+            nest(62),
+        ),
+        (
+            "failing recursion",
+            fails(json!({"properties": {"a": double(json!({"$ref": "#"}))}})),
+            nest(60),
+        ),
+        ("failing levels", fails(levels.clone()), nest(60)),
         (
             "recursion",
             json!({"properties": {"a": double(json!({"$ref": "#"}))}}),
@@ -306,7 +323,15 @@ fn hostile_schemas_cost_a_bounded_amount() {
         let run = std::thread::Builder::new()
             .stack_size(2 << 20)
             .spawn(move || Schema::compile(&schema).map(|schema| schema.check(&value)));
-        let _ = run.expect("a thread").join().expect("no panic");
+        let outcome = run.expect("a thread").join().expect("no panic");
+        let told = outcome
+            .expect("a good schema")
+            .err()
+            .map(|violation| violation.rule);
+        // The others are cheap by themselves, because what was found about a place is remembered.
+        if ["ladder", "wide", "enum"].contains(&name) {
+            assert_eq!(told.as_deref(), Some("too much to check"), "{name}");
+        }
         // Unoptimised, and on a busy machine; without a meter each would take minutes or years.
         assert!(
             started.elapsed() < Duration::from_secs(60),
