@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{StoreError, approvals, asked, inbox, logs, outbox, peers, probes, state, tasks};
+use super::{
+    StoreError, approvals, asked, deaths, inbox, logs, outbox, peers, probes, state, tasks,
+};
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
 const APPLICATION: i32 = 0x6377_6873;
@@ -15,6 +17,7 @@ fn steps() -> [String; 1] {
     [[
         tasks::TABLES,
         inbox::TABLES,
+        deaths::TABLES,
         outbox::TABLES,
         peers::TABLES,
         asked::TABLES,

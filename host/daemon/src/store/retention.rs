@@ -91,7 +91,7 @@ impl Store {
 
     /// Returns the size of the database, free pages not counted.
     pub async fn used(&self) -> Result<Bytes, StoreError> {
-        self.read(|c| used(c)).await
+        self.read(used).await
     }
 
     /// Repeats a step until it finds less than a full step to do; between two, others get their turn.

@@ -4,6 +4,7 @@ mod crash;
 mod failure;
 mod families;
 mod inbox;
+mod outbox;
 mod retention;
 
 use coworker_core::{Digest, PeerId, TaskId, Timestamp};

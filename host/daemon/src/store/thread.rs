@@ -90,7 +90,7 @@ pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
             while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
                 settle(&connection, &mut waiting);
             }
-            let ended = super::inbox::end_cleanly(&connection)
+            let ended = super::deaths::end_cleanly(&connection)
                 .and_then(|()| connection.close().map_err(|(_, error)| error.into()));
             let _ = reply.send(ended);
             return;
