@@ -40,7 +40,7 @@ pub enum Event {
     },
     /// A piece of the output. The pieces together are the output, valid only once the call returned `Ok`.
     Chunk(String),
-    /// What the call used: the last event of every call, failed or not.
+    /// What the call used: the last event of every call that ran, failed or not.
     Used(Usage),
 }
 

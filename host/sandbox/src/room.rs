@@ -113,7 +113,8 @@ impl Room {
     /// Puts the room into a store. The only place where a store is made: without a deadline a guest would run for
     /// ever, without a limiter it would take all memory.
     pub(crate) fn into_store(self, engine: &Engine) -> Store<Self> {
-        let fuel = self.limits.host_bytes.len();
+        // For one host call, and for reading the output at the end; what all calls carry together is counted here.
+        let fuel = self.limits.host_bytes.max(self.limits.output).len();
         let handles = self.limits.handles as usize;
         let mut store = Store::new(engine, self);
         store.limiter(|room| &mut room.budget);

@@ -191,7 +191,8 @@ impl Sandbox {
 
     /// Runs one call in a room of its own. What it tells goes to `events`, its output as chunks.
     ///
-    /// The deadline of the job is the caller's to keep: dropping the future ends the guest at once.
+    /// The deadline of the job is the caller's to keep: dropping the future ends the guest at once. Needs a tokio
+    /// runtime with its timer on. Where a call ends while it waits, `pause` is the last that its turn hears.
     pub async fn call(
         &self,
         loaded: &Arc<Loaded>,
