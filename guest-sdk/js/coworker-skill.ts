@@ -16,11 +16,16 @@ export interface Skill {
   input: object;
   /** JSON Schema of the output; the host checks it after `run`. */
   output: object;
-  run(input: any, progress: Progress): unknown;
+  run(input: any, host: Host): unknown;
 }
 
-/** Reports how far the work is: 0 to 1 where it is known. `console.log` goes to the skill's log. */
-export type Progress = (done: number | undefined, text: string) => void;
+/** What a skill may tell while it runs. There is no `console`. */
+export interface Host {
+  /** Writes a line for the owner; callers never see it. */
+  log(level: "debug" | "info" | "warn" | "error", line: string): void;
+  /** Tells callers how far the work is: 0 to 1 where it is known. */
+  progress(done: number | undefined, text: string): void;
+}
 
 /** Thrown by `run` for an input that makes no sense; callers see the text. */
 export class InvalidInput extends Error {}
@@ -29,7 +34,7 @@ export class InvalidInput extends Error {}
 export class Failed extends Error {}
 
 /** Returns the export `guest` of the component. */
-export function guest(skills: Skill[], progress: Progress) {
+export function guest(skills: Skill[], host: Host) {
   return {
     describe: () =>
       skills.map((skill) => ({
@@ -46,11 +51,11 @@ export function guest(skills: Skill[], progress: Progress) {
       const skill = skills.find((skill) => skill.name === name);
       if (!skill) throw failure("failed", "no such skill in this component");
       try {
-        return JSON.stringify(skill.run(JSON.parse(input), progress));
+        return JSON.stringify(skill.run(JSON.parse(input), host));
       } catch (error) {
         if (error instanceof InvalidInput) throw failure("invalid-input", error.message);
         if (error instanceof Failed) throw failure("failed", error.message);
-        console.error(error instanceof Error ? `${error}\n${error.stack}` : String(error));
+        host.log("error", error instanceof Error ? `${error} ${error.stack}` : String(error));
         throw failure("failed", "the skill failed");
       }
     },

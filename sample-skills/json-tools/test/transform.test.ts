@@ -49,7 +49,7 @@ test("mistakes are told to the caller", () => {
 });
 
 test("a caller sees one skill, and its errors as the host knows them", () => {
-  const component = guest(skills, () => {});
+  const component = guest(skills, { log() {}, progress() {} });
   assert.deepEqual(component.describe().map((skill) => [skill.name, skill.minTier]), [["transform", "known"]]);
   assert.equal(component.invoke("transform", '{"text":"[1,2]","path":"[1]"}'), '{"text":"2","count":1}');
   try {
