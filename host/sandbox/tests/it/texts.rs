@@ -151,3 +151,10 @@ fn features_that_are_off_are_refused() {
         assert!(matches!(error, LoadError::Invalid(_)), "{name}: {error}");
     }
 }
+
+#[test]
+fn deep_types_are_refused_before_they_are_compiled() {
+    let error = refused(sandbox().examine(&fixture("bomb-types")));
+    assert!(matches!(error, LoadError::Invalid(_)), "{error}");
+    assert!(error.to_string().len() < 1_000, "{error}");
+}
