@@ -1,1 +1,80 @@
-//! (being written)
+//! The daemon's only sources of time and randomness: everything that decides gets both as arguments.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use coworker_core::{TaskId, Timestamp};
+use tokio::time::Instant;
+
+/// Refusals leave on multiples of this, so that the time to an answer does not tell why it was refused.
+pub const BOUNDARY: Duration = Duration::from_millis(25);
+
+/// Returns the time by the system's clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Returns `N` bytes that nobody can guess.
+///
+/// # Panics
+/// If the system has no randomness to give, in which case nothing the host promises could hold.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
+
+/// Returns a new task id.
+pub fn task_id() -> TaskId {
+    TaskId::from_random(random())
+}
+
+/// Returns 16 random hexadecimal digits, for ids that peers or the owner see.
+pub fn token() -> String {
+    format!("{:016x}", u64::from_be_bytes(random()))
+}
+
+/// Returns 32 random hexadecimal digits, for ids that must not collide for years.
+pub fn long_token() -> String {
+    format!("{:032x}", u128::from_be_bytes(random()))
+}
+
+/// The grid of release times, fixed when the host starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Boundary {
+    origin: Instant,
+}
+
+impl Boundary {
+    /// Returns the grid that starts now.
+    pub fn new() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    /// Returns the first point of the grid after `at`.
+    pub fn after(&self, at: Instant) -> Instant {
+        let steps = at.duration_since(self.origin).as_nanos() / BOUNDARY.as_nanos() + 1;
+        self.origin + BOUNDARY * u32::try_from(steps).unwrap_or(u32::MAX)
+    }
+}
+
+impl Default for Boundary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boundary_is_always_ahead_and_never_far() {
+        let grid = Boundary::new();
+        for step in 0..200 {
+            let at = grid.origin + Duration::from_micros(1_337) * step;
+            let release = grid.after(at);
+            assert!(release > at && release - at <= BOUNDARY);
+        }
+    }
+}

@@ -1,1 +1,335 @@
-//! (being written)
+//! The host put together: everything the parts share, and the one place where they meet. Decisions are in the core,
+//! storage in the store; here they are only connected.
+
+mod calling;
+mod handle;
+mod people;
+mod report;
+mod shelf;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use coworker_core::{Bytes, CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode};
+use coworker_sandbox::{Ports, Sandbox};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::ask::{Answer, Asks};
+use crate::clock::{self, Boundary};
+use crate::config::Config;
+use crate::home::{Home, HomeLock, Identity};
+use crate::inbox::Counters;
+use crate::outbox::Outbox;
+use crate::perform::Waiting;
+use crate::port;
+use crate::report::Failure;
+use crate::skills::{Skills, SkillsOptions};
+use crate::store::{OutRow, Store, StoreError, StoreOptions, TaskState};
+use crate::tasks::Tasks;
+use crate::transport::Link;
+use crate::trust::Trust;
+use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
+
+/// How long our own messages are good for: an answer may be read a week later.
+const TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// The largest message that a transport carries.
+const LARGEST_SENT: usize = 900 << 10;
+
+/// What a host is to do.
+#[derive(Debug, Clone, Default)]
+pub struct HostOptions {
+    /// Files and folders to serve besides the home's own.
+    pub paths: Vec<PathBuf>,
+    /// Whether grants that skills of `paths` ask for are given without asking.
+    pub allow_grants: bool,
+    /// Whether cards may change without review.
+    pub dev: bool,
+    /// Whether to run what peers ask for. A host that does not keeps their requests for one that does.
+    pub serving: bool,
+    /// The program to run as compile child; absent means this one.
+    pub program: Option<PathBuf>,
+}
+
+/// A running host.
+#[derive(Debug)]
+pub struct Host {
+    /// Where everything is kept.
+    pub home: Home,
+    /// How the owner wants it.
+    pub config: Config,
+    /// What must survive.
+    pub store: Store,
+    /// Where skills run.
+    pub sandbox: Arc<Sandbox>,
+    /// What there is to run.
+    pub skills: Arc<Skills>,
+    /// Who may do what.
+    pub trust: Trust,
+    /// What we asked others.
+    pub asks: Asks,
+    /// What leaves.
+    pub outbox: Outbox,
+    /// Which guest is on a processor.
+    pub places: Places,
+    /// How often a peer may start something.
+    pub rates: Rates,
+    /// When refusals leave.
+    pub boundary: Boundary,
+    /// What was turned away.
+    pub counters: Counters,
+    /// Signals that a request came or ended.
+    pub wake: Notify,
+    /// Loops that take requests in and start them; they stop first.
+    pub intake: Tasks,
+    /// Loops that carry messages and watch files; they stop last.
+    pub tasks: Tasks,
+    /// Turns, which are finished first.
+    pub jobs: Tasks,
+    /// Who we are.
+    pub me: PeerId,
+    /// What we call ourselves.
+    pub name: String,
+    /// Makes callers' keys, which lead back to nobody without it.
+    pub caller_secret: [u8; 32],
+    /// The largest message that may leave.
+    pub largest_message: usize,
+    /// The owner asked the host to stop.
+    pub stop_requested: CancellationToken,
+    /// When the host started.
+    pub started: Timestamp,
+    serving: bool,
+    lines: Mutex<Lines<Waiting>>,
+    busy: Mutex<HashMap<PeerId, Instant>>,
+    running: Mutex<HashMap<TaskId, (PeerId, CancellationToken)>>,
+    cards: Mutex<HashMap<PeerId, Vec<serde_json::Value>>>,
+    /// Held for as long as the host lives: two processes never read one inbox.
+    _lock: HomeLock,
+}
+
+impl Host {
+    /// Opens a home and connects its parts to a transport. Nothing runs before `start`.
+    pub async fn open(
+        home: Home,
+        config: Config,
+        lock: HomeLock,
+        identity: &Identity,
+        link: &Link,
+        tasks: Tasks,
+        options: HostOptions,
+    ) -> Result<Arc<Self>, Failure> {
+        let kept = &config.retention;
+        let options_of_store = StoreOptions {
+            answers: kept.answers.0,
+            // What is delivered is erased early beyond `size`; twice that is the hard stop.
+            max_size: Some(Bytes(kept.size.0.saturating_mul(2))),
+            ..StoreOptions::default()
+        };
+        let store = Store::open(&home.store(), options_of_store)?;
+        let network = port::http::Network::new(port::http::environment())
+            .map_err(|error| Failure::internal("the HTTP client cannot be set up").cause(error.to_string()))?;
+        let ports = Ports {
+            llm: None,
+            state: Some(Arc::new(port::state::StoredState(store.clone()))),
+            http: Some(Arc::new(network)),
+        };
+        let live = config.host.live_instances;
+        let sandbox = Sandbox::new(
+            coworker_sandbox::Config { cache_dir: Some(home.cache()), live_instances: live, ..Default::default() },
+            ports,
+        )
+        .map_err(|error| Failure::config("the sandbox cannot be set up").cause(error.to_string()))?;
+        let program = match options.program {
+            Some(program) => program,
+            None => std::env::current_exe()
+                .map_err(|error| Failure::internal("this program cannot find itself").cause(error.to_string()))?,
+        };
+        let skills = Skills::open(
+            SkillsOptions {
+                home: home.clone(),
+                config: config.clone(),
+                paths: options.paths,
+                allow_grants: options.allow_grants,
+                dev: options.dev,
+                exe: program,
+            },
+            sandbox.clone(),
+            store.clone(),
+            tasks.clone(),
+        )
+        .await?;
+        let trust = Trust::open(store.clone(), config.peers.auto_grant.tier()).await?;
+        let outbox = Outbox::open(store.clone(), link.outbox.clone(), &tasks).await?;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let rates = &config.rates;
+        let host = Self {
+            places: Places::new(processors * 2),
+            rates: Rates::new(PerMinute {
+                untrusted: rates.untrusted,
+                known: rates.known,
+                internal: rates.internal,
+                burst: rates.burst,
+            }),
+            lines: Mutex::new(Lines::new(Bounds {
+                peer_requests: rates.peer_requests,
+                peer_bytes: rates.peer_bytes,
+                all_requests: rates.all_requests,
+                all_bytes: rates.all_bytes,
+                untrusted_bytes: rates.untrusted_bytes,
+                live: live as usize,
+            })),
+            boundary: Boundary::new(),
+            counters: Counters::default(),
+            wake: Notify::new(),
+            jobs: Tasks::new(),
+            intake: Tasks::new(),
+            me: link.me.clone(),
+            name: config.host.name.clone(),
+            caller_secret: identity.derive("coworker-host caller partition v1"),
+            largest_message: LARGEST_SENT,
+            stop_requested: CancellationToken::new(),
+            started: clock::now(),
+            serving: options.serving,
+            asks: Asks::default(),
+            busy: Mutex::default(),
+            running: Mutex::default(),
+            cards: Mutex::default(),
+            _lock: lock,
+            home,
+            config,
+            store,
+            sandbox,
+            skills,
+            trust,
+            outbox,
+            tasks,
+        };
+        Ok(Arc::new(host))
+    }
+
+    /// Starts the loops over a transport's inbox, with what earlier runs left waiting.
+    pub async fn start(self: &Arc<Self>, link: Link) -> Result<(), StoreError> {
+        if self.serving {
+            self.restore().await?;
+        }
+        self.intake.spawn(crate::inbox::run(self.clone(), link.inbox));
+        self.intake.spawn(crate::perform::run(self.clone()));
+        self.intake.spawn(crate::server::housekeeping(self.clone()));
+        Ok(())
+    }
+
+    /// Puts requests of earlier runs back into their lines: first those that had started when the host died.
+    async fn restore(&self) -> Result<(), StoreError> {
+        use crate::perform::What;
+        for row in self.store.running().await? {
+            debug_assert_eq!(row.state, TaskState::Running);
+            let waiting = Waiting::stored(row.task, What::Interrupted(row.digest), row.expires);
+            let tier = self.trust.tier(&row.peer);
+            self.lines().restore(&row.peer, tier, waiting, row.size.len());
+        }
+        for row in self.store.queued().await? {
+            let waiting = Waiting::stored(row.task, What::First, row.expires);
+            let tier = self.trust.tier(&row.peer);
+            self.lines().restore(&row.peer, tier, waiting, row.size.len());
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Stops taking requests, lets those under way finish within `grace`, and closes the store.
+    pub async fn close(&self, grace: Duration) -> Result<(), StoreError> {
+        self.intake.stop();
+        let drained = async {
+            self.intake.ended().await;
+            self.jobs.ended().await;
+            while self.outbox.load() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(grace, drained).await.is_err() {
+            tracing::warn!("some work was not finished in time and is taken up again at the next start");
+        }
+        self.tasks.stop();
+        self.tasks.ended().await;
+        self.store.clone().close().await
+    }
+
+    /// Returns whether the host runs what this peer asks for.
+    pub fn performs(&self, peer: &PeerId) -> bool {
+        self.serving || peer.scheme() == Scheme::Local
+    }
+
+    /// Returns a message of ours as bytes for the wire.
+    pub fn encode(&self, correlation: Option<CorrelationId>, message: Message) -> String {
+        let envelope = Envelope {
+            correlation,
+            timestamp: Some(clock::now()),
+            ttl: Some(TTL),
+            claimed_name: None,
+            claimed_wallet: None,
+            accepts: Vec::new(),
+            message,
+        };
+        encode(&envelope, &Sender { name: &self.name, wallet: None })
+    }
+
+    /// Sends an answer that is on disk: to a session at this machine at once, to others by the outbox.
+    pub async fn deliver(&self, row: OutRow, release: Option<Instant>) {
+        if row.peer.scheme() != Scheme::Local {
+            return self.outbox.send(row, release);
+        }
+        if let Some(release) = release {
+            tokio::time::sleep_until(release).await;
+        }
+        if let Ok(envelope) = coworker_core::decode(&row.bytes) {
+            let correlation = envelope.correlation.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.asks.complete(&row.peer, &correlation, Answer { envelope, bytes: row.bytes });
+        }
+        if let Err(error) = self.store.sent(vec![row.id], clock::now()).await {
+            tracing::warn!(%error, "an answer could not be marked as delivered");
+        }
+    }
+
+    /// The lines of waiting requests.
+    pub fn lines(&self) -> MutexGuard<'_, Lines<Waiting>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When each peer last heard that we are busy.
+    pub fn busy(&self) -> MutexGuard<'_, HashMap<PeerId, Instant>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a task runs, until the guard is dropped, so that the owner can stop it.
+    pub fn running<'h>(&'h self, task: TaskId, peer: &PeerId, stop: &CancellationToken) -> Running<'h> {
+        self.runs().insert(task, (peer.clone(), stop.clone()));
+        Running { host: self, task }
+    }
+
+    /// Stops what runs for a peer.
+    pub fn stop_running(&self, peer: &PeerId) {
+        for (_, stop) in self.runs().values().filter(|(owner, _)| owner == peer) {
+            stop.cancel();
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<TaskId, (PeerId, CancellationToken)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that runs, for as long as this lives.
+#[derive(Debug)]
+pub struct Running<'h> {
+    host: &'h Host,
+    task: TaskId,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.host.runs().remove(&self.task);
+    }
+}

@@ -1,1 +1,245 @@
-//! (being written)
+//! What arrives. A request is judged fit to wait by its size, its kind and the room in its peer's line; then it goes to
+//! disk, and only then does the transport hear that we have it. Nothing here reads the catalog.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use coworker_core::{
+    Admission, Envelope, Message, PeerId, Refusal, Scheme, Timestamp, admit, decode, fingerprint,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::ask::Answer;
+use crate::clock;
+use crate::host::Host;
+use crate::perform::{Waiting, What};
+use crate::store::{Accepted, Arrival};
+use crate::transport::Inbound;
+
+/// The largest message that is looked at. Larger ones are dropped unread: no request needs it.
+const LARGEST: usize = 4 << 20;
+/// How many messages go to disk in one commit.
+const BATCH: usize = 256;
+/// How often a peer whose line is full hears `BUSY`.
+const BUSY_EVERY: Duration = Duration::from_secs(60);
+/// How many peers are remembered for that.
+const BUSY_PEERS: usize = 4_096;
+
+/// What was turned away, by reason, since the host started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Messages received.
+    pub received: AtomicU64,
+    /// Larger than anything we read.
+    pub too_large: AtomicU64,
+    /// Not a message of the protocol.
+    pub undecodable: AtomicU64,
+    /// Of a kind that the peer's tier may not send, or that nobody here handles.
+    pub dropped: AtomicU64,
+    /// Too old.
+    pub expired: AtomicU64,
+    /// Answers that nobody waited for, or from somebody who was not asked.
+    pub unasked: AtomicU64,
+    /// Turned away because a line was full.
+    pub crowded: AtomicU64,
+}
+
+impl Counters {
+    /// Returns the counts, by name.
+    pub fn value(&self) -> serde_json::Value {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        serde_json::json!({
+            "received": read(&self.received), "too_large": read(&self.too_large), "undecodable": read(&self.undecodable),
+            "dropped": read(&self.dropped), "expired": read(&self.expired), "unasked": read(&self.unasked),
+            "crowded": read(&self.crowded),
+        })
+    }
+}
+
+/// Reads a transport's inbox until it closes or the host stops.
+pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            () = host.intake.stopped() => return,
+            count = inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
+        }
+        take(&host, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// A request with a place in its line, not yet on disk.
+struct Candidate {
+    arrival: Arrival,
+    envelope: Envelope,
+    size: usize,
+    kept: oneshot::Sender<()>,
+}
+
+/// Takes a batch in. One bad message affects itself only; the store's trouble leaves all of them with the transport.
+pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
+    let mut candidates = Vec::with_capacity(batch.len());
+    for message in batch {
+        host.counters.received.fetch_add(1, Ordering::Relaxed);
+        host.outbox.awake(&message.from);
+        if let Some(candidate) = consider(host, message).await {
+            candidates.push(candidate);
+        }
+    }
+    if candidates.is_empty() {
+        return;
+    }
+    let arrivals = candidates.iter().map(|candidate| candidate.arrival.clone()).collect();
+    let accepted = host.store.accept_all(arrivals).await;
+    for (candidate, accepted) in candidates.into_iter().zip(accepted) {
+        match accepted {
+            Ok(accepted) => keep(host, candidate, accepted),
+            Err(error) => {
+                // Without a confirmation the transport keeps the message and delivers it again.
+                tracing::error!(%error, "a request could not be stored");
+                host.lines().leave(&candidate.arrival.peer, candidate.size);
+            }
+        }
+    }
+    host.wake.notify_one();
+}
+
+/// Decides whether a message is a request that may wait. Everything else is dealt with here.
+async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
+    let Inbound { from, id, sent, bytes, kept } = message;
+    let count = |counter: &AtomicU64| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
+    let done = |kept: oneshot::Sender<()>| {
+        let _ = kept.send(());
+        None
+    };
+    if bytes.len() > LARGEST {
+        count(&host.counters.too_large);
+        tracing::debug!(peer = %from, bytes = bytes.len(), "a message is too large and was dropped");
+        return done(kept);
+    }
+    let envelope = match decode(&bytes) {
+        Ok(envelope) => envelope,
+        Err(why) => {
+            count(&host.counters.undecodable);
+            tracing::debug!(peer = %from, %why, "a message was dropped");
+            return done(kept);
+        }
+    };
+    let now = clock::now();
+    match admit(envelope.message.kind(), host.trust.tier(&from)) {
+        Admission::Serve => {}
+        Admission::Reply => return answer(host, from, envelope, bytes, now, kept).await,
+        Admission::Drop(_) => {
+            count(&host.counters.dropped);
+            return done(kept);
+        }
+    }
+    // By the transport's clock, and not by what the envelope claims.
+    let expires = envelope.expires(sent);
+    if expires <= now {
+        count(&host.counters.expired);
+        return done(kept);
+    }
+    if from.scheme() != Scheme::Local
+        && let Err(error) = host.trust.seen(&from, envelope.claimed_name.as_deref(), now).await
+    {
+        tracing::error!(%error, "a peer could not be noted");
+        return None;
+    }
+    let size = bytes.len();
+    if host.lines().reserve(&from, host.trust.tier(&from), size).is_err() {
+        count(&host.counters.crowded);
+        busy(host, &from, &envelope).await;
+        return done(kept);
+    }
+    let arrival = Arrival {
+        task: clock::task_id(),
+        peer: from,
+        transport_id: id,
+        kind: envelope.message.type_name().to_owned(),
+        correlation: envelope.correlation.as_ref().map(ToString::to_string),
+        fingerprint: fingerprint(&envelope.message),
+        skill: skill_of(&envelope.message),
+        body: bytes,
+        received: now,
+        expires,
+    };
+    Some(Candidate { arrival, envelope, size, kept })
+}
+
+fn keep(host: &Host, candidate: Candidate, accepted: Accepted) {
+    let Candidate { arrival, envelope, size, kept } = candidate;
+    let (task, what) = match accepted {
+        Accepted::Fresh => (arrival.task, What::First),
+        Accepted::SameMessage { of } | Accepted::Duplicate { of } => (of, What::Again),
+    };
+    let _ = kept.send(());
+    if !host.performs(&arrival.peer) {
+        host.lines().leave(&arrival.peer, size);
+        return;
+    }
+    let waiting = Waiting::new(task, what, envelope, Instant::now(), arrival.expires, size);
+    host.lines().join(&arrival.peer, waiting, size);
+}
+
+async fn answer(
+    host: &Host,
+    from: PeerId,
+    envelope: Envelope,
+    bytes: Vec<u8>,
+    now: Timestamp,
+    kept: oneshot::Sender<()>,
+) -> Option<Candidate> {
+    let correlation = envelope.correlation.as_ref().map(ToString::to_string).unwrap_or_default();
+    match host.store.answered(&from, &correlation, bytes.clone(), now).await {
+        Ok(true) => {
+            host.asks.complete(&from, &correlation, Answer { envelope, bytes });
+        }
+        Ok(false) => {
+            host.counters.unasked.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be stored");
+            return None;
+        }
+    }
+    let _ = kept.send(());
+    None
+}
+
+/// Tells a peer whose line is full that we are busy, once a minute.
+async fn busy(host: &Host, peer: &PeerId, envelope: &Envelope) {
+    if !matches!(envelope.message, Message::TaskRequest(_)) {
+        return;
+    }
+    {
+        let mut told = host.busy();
+        let now = Instant::now();
+        if told.get(peer).is_some_and(|at| now.duration_since(*at) < BUSY_EVERY) {
+            return;
+        }
+        if told.len() >= BUSY_PEERS {
+            told.retain(|_, at| now.duration_since(*at) < BUSY_EVERY);
+        }
+        if told.len() >= BUSY_PEERS {
+            return;
+        }
+        told.insert(peer.clone(), now);
+    }
+    let reply = host.encode(envelope.correlation.clone(), Refusal::Busy.message());
+    if let Err(error) = host.outbox.push(peer.clone(), reply.into_bytes(), None).await {
+        tracing::warn!(%error, "a peer could not be told that we are busy");
+    }
+}
+
+fn skill_of(message: &Message) -> Option<String> {
+    match message {
+        Message::TaskRequest(request) => Some(request.skill.clone()),
+        Message::SkillCardQuery { skill } => Some(skill.clone()),
+        _ => None,
+    }
+}

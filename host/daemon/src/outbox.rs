@@ -1,1 +1,308 @@
-//! (being written)
+//! What leaves. Every message is on disk until the other side confirmed it; a peer that cannot be reached costs a row on
+//! disk and a timer, and delays nobody else.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use coworker_core::{PeerId, TaskId};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::store::{OutRow, Store, StoreError};
+use crate::tasks::Tasks;
+use crate::transport::{Outgoing, SendError};
+
+/// Rows of one peer that are held in memory; the others wait on disk.
+const PAGE: usize = 256;
+/// Messages of one peer on the wire and not yet confirmed.
+const WINDOW: usize = 64;
+/// The pauses between tries grow from the first to the last, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The way to the sending loop.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    store: Store,
+    commands: mpsc::UnboundedSender<Command>,
+    load: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+enum Command {
+    /// A row that is on disk, to leave not before a point in time.
+    Send { row: OutRow, release: Option<Instant> },
+    /// Something came from this peer: it can be reached.
+    Awake(PeerId),
+    /// Send nothing more of what waits in memory for this peer: the disk has changed.
+    Reload(PeerId),
+    /// This row is no longer wanted.
+    Withdraw(PeerId, i64),
+}
+
+impl Outbox {
+    /// Starts the sending loop over a transport's outbox, with what earlier runs left.
+    pub async fn open(store: Store, out: mpsc::Sender<Outgoing>, tasks: &Tasks) -> Result<Self, StoreError> {
+        let (commands, orders) = mpsc::unbounded_channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let outbox = Self { store: store.clone(), commands, load: load.clone() };
+        for peer in store.outbox_peers().await? {
+            outbox.order(Command::Awake(peer));
+        }
+        let sender = Sender { store, out, lanes: HashMap::new(), sending: FuturesUnordered::new(), delayed: FuturesUnordered::new(), load };
+        tasks.spawn(sender.run(orders, tasks.clone()));
+        Ok(outbox)
+    }
+
+    /// Puts a message on disk and on its way. Returns its row.
+    pub async fn push(&self, peer: PeerId, bytes: Vec<u8>, task: Option<TaskId>) -> Result<i64, StoreError> {
+        let message_id = clock::long_token();
+        let id = self.store.push(peer.clone(), bytes.clone(), task, message_id.clone()).await?;
+        self.send(OutRow { id, peer, bytes, task, tries: 0, message_id }, None);
+        Ok(id)
+    }
+
+    /// Sends a row that is already on disk, at the earliest at `release`.
+    pub fn send(&self, row: OutRow, release: Option<Instant>) {
+        self.order(Command::Send { row, release });
+    }
+
+    /// Notes that a peer can be reached, so that what waits for it need not wait longer.
+    pub fn awake(&self, peer: &PeerId) {
+        self.order(Command::Awake(peer.clone()));
+    }
+
+    /// Forgets what is held in memory for a peer whose rows were dropped.
+    pub fn reload(&self, peer: &PeerId) {
+        self.order(Command::Reload(peer.clone()));
+    }
+
+    /// Takes a message back if it has not left.
+    pub async fn withdraw(&self, peer: &PeerId, row: i64) -> Result<(), StoreError> {
+        self.order(Command::Withdraw(peer.clone(), row));
+        self.store.drop_outgoing(row).await
+    }
+
+    /// Returns how many messages are on their way to peers that can be reached.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    fn order(&self, command: Command) {
+        // A loop that has ended is a host that stops: the row is on disk and leaves at the next start.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// One peer's messages.
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<OutRow>,
+    on_the_wire: usize,
+    /// The rows in `waiting` or on the wire: one that was read from disk may also come by command.
+    held: HashSet<i64>,
+    /// There may be rows on disk that are not in memory.
+    more: bool,
+    failures: u32,
+    asleep_until: Option<Instant>,
+}
+
+impl Lane {
+    fn forget_waiting(&mut self) {
+        for row in self.waiting.drain(..) {
+            self.held.remove(&row.id);
+        }
+    }
+}
+
+type Sent = (OutRow, Result<(), SendError>);
+
+struct Sender {
+    store: Store,
+    out: mpsc::Sender<Outgoing>,
+    lanes: HashMap<PeerId, Lane>,
+    sending: FuturesUnordered<BoxFuture<'static, Sent>>,
+    delayed: FuturesUnordered<BoxFuture<'static, OutRow>>,
+    load: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Command>, tasks: Tasks) {
+        loop {
+            let load = self.lanes.values().filter(|lane| lane.asleep_until.is_none());
+            let load = load.map(|lane| lane.waiting.len() + lane.on_the_wire).sum::<usize>() + self.delayed.len();
+            self.load.store(load, Ordering::Relaxed);
+            let wake = self.lanes.values().filter_map(|lane| lane.asleep_until).min();
+            tokio::select! {
+                () = tasks.stopped() => return,
+                order = orders.recv() => match order {
+                    Some(order) => {
+                        self.obey(order).await;
+                        // Whatever else has come is taken in the same round.
+                        while let Ok(order) = orders.try_recv() {
+                            self.obey(order).await;
+                        }
+                    }
+                    None => return,
+                },
+                Some(row) = self.delayed.next() => self.enqueue(row),
+                Some(sent) = self.sending.next() => {
+                    let mut done = vec![sent];
+                    while let Some(Some(sent)) = futures::FutureExt::now_or_never(self.sending.next()) {
+                        done.push(sent);
+                    }
+                    self.settle(done).await;
+                }
+                () = sleep_until(wake) => self.wake_sleepers(),
+            }
+            self.fill_and_send().await;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Send { row, release: Some(release) } if release > Instant::now() => {
+                self.delayed.push(Box::pin(async move {
+                    tokio::time::sleep_until(release).await;
+                    row
+                }));
+            }
+            Command::Send { row, .. } => self.enqueue(row),
+            Command::Awake(peer) => {
+                // A peer that never had a lane may still have rows from an earlier run.
+                let lane = self.lanes.entry(peer).or_insert_with(|| Lane { more: true, ..Lane::default() });
+                lane.asleep_until = None;
+            }
+            Command::Reload(peer) => {
+                if let Some(lane) = self.lanes.get_mut(&peer) {
+                    lane.forget_waiting();
+                }
+            }
+            Command::Withdraw(peer, id) => {
+                if let Some(lane) = self.lanes.get_mut(&peer) {
+                    lane.waiting.retain(|row| row.id != id);
+                    lane.held.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn enqueue(&mut self, row: OutRow) {
+        let lane = self.lanes.entry(row.peer.clone()).or_default();
+        if lane.asleep_until.is_some() || lane.more || lane.waiting.len() >= PAGE {
+            lane.more = true;
+        } else if lane.held.insert(row.id) {
+            lane.waiting.push_back(row);
+        }
+    }
+
+    fn wake_sleepers(&mut self) {
+        let now = Instant::now();
+        for lane in self.lanes.values_mut() {
+            if lane.asleep_until.is_some_and(|until| until <= now) {
+                lane.asleep_until = None;
+            }
+        }
+    }
+
+    /// Reads further rows for lanes that ran dry, and puts messages on the wire.
+    async fn fill_and_send(&mut self) {
+        let dry: Vec<PeerId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.more && lane.waiting.is_empty() && lane.on_the_wire == 0 && lane.asleep_until.is_none())
+            .map(|(peer, _)| peer.clone())
+            .collect();
+        for peer in dry {
+            match self.store.outgoing(peer.clone(), clock::now(), PAGE).await {
+                Ok(rows) => {
+                    if let Some(lane) = self.lanes.get_mut(&peer) {
+                        lane.more = rows.len() == PAGE;
+                        lane.held.extend(rows.iter().map(|row| row.id));
+                        lane.waiting.extend(rows);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "what waits to be sent cannot be read");
+                    self.rest(&peer);
+                }
+            }
+        }
+        let Self { lanes, sending, out, .. } = self;
+        for lane in lanes.values_mut().filter(|lane| lane.asleep_until.is_none()) {
+            while lane.on_the_wire < WINDOW {
+                let Some(row) = lane.waiting.pop_front() else { break };
+                lane.on_the_wire += 1;
+                sending.push(Box::pin(carry(out.clone(), row)));
+            }
+        }
+        self.lanes.retain(|_, lane| {
+            lane.more || lane.on_the_wire > 0 || !lane.waiting.is_empty() || lane.asleep_until.is_some() || lane.failures > 0
+        });
+    }
+
+    async fn settle(&mut self, done: Vec<Sent>) {
+        let mut gone = Vec::with_capacity(done.len());
+        for (row, outcome) in done {
+            let Some(lane) = self.lanes.get_mut(&row.peer) else { continue };
+            lane.on_the_wire = lane.on_the_wire.saturating_sub(1);
+            lane.held.remove(&row.id);
+            match outcome {
+                Ok(()) => {
+                    lane.failures = 0;
+                    gone.push(row.id);
+                }
+                Err(SendError::Impossible(why)) => {
+                    tracing::warn!(peer = %row.peer, why, "a message can never be sent and is dropped");
+                    gone.push(row.id);
+                }
+                Err(error @ (SendError::Unreachable(_) | SendError::Unconfirmed)) => {
+                    tracing::debug!(peer = %row.peer, %error, "a message did not leave");
+                    self.rest(&row.peer);
+                }
+            }
+        }
+        if !gone.is_empty()
+            && let Err(error) = self.store.sent(gone, clock::now()).await
+        {
+            // They are sent again after a restart, which receivers recognise by the message id.
+            tracing::error!(%error, "confirmed messages could not be marked as sent");
+        }
+    }
+
+    /// Lets a peer that cannot be reached alone for a while. What waits for it stays on disk only.
+    fn rest(&mut self, peer: &PeerId) {
+        let Some(lane) = self.lanes.get_mut(peer) else { return };
+        lane.forget_waiting();
+        lane.more = true;
+        if lane.asleep_until.is_none() {
+            let pause = FIRST_PAUSE.saturating_mul(1 << lane.failures.min(10)).min(LAST_PAUSE);
+            let jitter = 0.75 + f64::from(u16::from_be_bytes(clock::random())) / f64::from(u16::MAX) / 2.0;
+            lane.failures = lane.failures.saturating_add(1);
+            lane.asleep_until = Some(Instant::now() + pause.mul_f64(jitter));
+        }
+    }
+}
+
+async fn carry(out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
+    let (done, outcome) = oneshot::channel();
+    let message = Outgoing { to: row.peer.clone(), id: row.message_id.clone(), bytes: row.bytes.clone(), done };
+    let sent = match out.send(message).await {
+        Ok(()) => outcome.await.unwrap_or(Err(SendError::Unconfirmed)),
+        Err(_) => Err(SendError::Unreachable("the transport has stopped".to_owned())),
+    };
+    (row, sent)
+}
+
+async fn sleep_until(point: Option<Instant>) {
+    match point {
+        Some(point) => tokio::time::sleep_until(point).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,1 +1,440 @@
-//! (being written)
+//! One turn: a request that is on disk is judged, run if it may run, and answered, with everything it changed in one
+//! commit. Nobody enters the sandbox any other way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coworker_core::{
+    CallerKey, Digest, Entry, Envelope, Job, Message, PeerId, Prior, Refusal, Scheme, TaskId, Timestamp, Verdict,
+    View, conclude, decode, judge,
+};
+use coworker_sandbox::{CallError, Event, Turn, Usage};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::host::Host;
+use crate::store::{Finish, LogLevel, LogRow, OutRow, Recorded, StoreError, UsageRow};
+use crate::trust::Asked;
+use crate::turns::{Next, Place};
+
+/// How often a started request may start again after the host died under it.
+const ATTEMPTS: u32 = 2;
+/// What envelopes may hold in memory while they wait; more are read from disk again when their turn comes.
+const CACHED: usize = 32 << 10;
+
+/// The target under which each refusal traces how long after its receipt it was ready.
+pub const REFUSALS: &str = "coworker_host::refusals";
+
+/// A request in its line.
+#[derive(Debug)]
+pub struct Waiting {
+    task: TaskId,
+    what: What,
+    envelope: Option<Box<Envelope>>,
+    received: Instant,
+    expires: Timestamp,
+}
+
+/// Why a request is in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It came.
+    First,
+    /// It came before; what was recorded of it is the answer.
+    Again,
+    /// It had started with this component when the host died.
+    Interrupted(Option<Digest>),
+}
+
+impl Waiting {
+    /// Returns a request for its line. A large one is read again from disk.
+    pub fn new(task: TaskId, what: What, envelope: Envelope, received: Instant, expires: Timestamp, size: usize) -> Self {
+        let envelope = (size <= CACHED).then(|| Box::new(envelope));
+        Self { task, what, envelope, received, expires }
+    }
+
+    /// Returns a request from an earlier run of the host.
+    pub fn stored(task: TaskId, what: What, expires: Timestamp) -> Self {
+        Self { task, what, envelope: None, received: Instant::now(), expires }
+    }
+}
+
+/// Starts requests as their turns come, until the host stops.
+pub async fn run(host: Arc<Host>) {
+    loop {
+        if host.intake.is_stopping() {
+            return;
+        }
+        let next = host.lines().next(|peer| host.trust.tier(peer), |peer, tier| host.rates.take(peer, tier));
+        match next {
+            Next::Start(peer, waiting) => {
+                let host = host.clone();
+                host.jobs.clone().spawn(async move { turn(host, peer, waiting).await });
+            }
+            Next::Later(wait) => tokio::select! {
+                () = host.intake.stopped() => return,
+                () = host.wake.notified() => {}
+                () = tokio::time::sleep(wait.min(Duration::from_secs(60))) => {}
+            },
+            Next::Idle => tokio::select! {
+                () = host.intake.stopped() => return,
+                () = host.wake.notified() => {}
+            },
+        }
+    }
+}
+
+/// Gives a live place back when its turn is over, however it ended.
+struct Live<'a> {
+    host: &'a Host,
+    peer: &'a PeerId,
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.host.lines().ended(self.peer);
+        self.host.wake.notify_one();
+    }
+}
+
+async fn turn(host: Arc<Host>, peer: PeerId, waiting: Waiting) {
+    let live = Live { host: &host, peer: &peer };
+    let task = waiting.task;
+    match serve(&host, &peer, waiting, live).await {
+        Ok(()) => {}
+        // The owner took the peer's tasks back while this one ran: its answer is not wanted.
+        Err(StoreError::NotOpen) => tracing::debug!(%task, "a task was cancelled"),
+        Err(error) => tracing::error!(%task, %error, "a task could not be finished; it is taken up again after a restart"),
+    }
+}
+
+/// A request under way.
+struct Turning<'a> {
+    host: &'a Host,
+    peer: &'a PeerId,
+    task: TaskId,
+    envelope: Envelope,
+    received: Instant,
+}
+
+async fn serve(host: &Host, peer: &PeerId, waiting: Waiting, live: Live<'_>) -> Result<(), StoreError> {
+    let Waiting { task, what, envelope, received, expires } = waiting;
+    let Some(envelope) = open(host, task, envelope).await? else { return Ok(()) };
+    let turning = Turning { host, peer, task, envelope, received };
+    let now = clock::now();
+    let prior = match what {
+        What::Again => host.store.recorded(task).await?,
+        What::First | What::Interrupted(_) => Recorded::Gone,
+    };
+    let catalog = host.skills.catalog();
+    let sight = host.trust.sight(peer, now);
+    let verdict = judge(
+        &turning.envelope,
+        &View {
+            now,
+            catalog: &catalog,
+            sight: &sight,
+            prior: match (&what, &prior) {
+                (What::First | What::Interrupted(_), _) => Prior::None,
+                (What::Again, Recorded::Underway) => Prior::Underway,
+                (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
+                (What::Again, Recorded::Gone) => Prior::Gone,
+            },
+            agent: &host.name,
+            wallet: None,
+            limits_input: host.config.limits.default.input,
+        },
+    );
+    let again = what == What::Again;
+    match verdict {
+        Verdict::Ignore(_) if again => Ok(()),
+        Verdict::Ignore(_) => host.store.drop_task(task).await,
+        Verdict::Repeat => turning.send_again(prior).await,
+        // What came again has no task of its own: its refusal is sent, not recorded.
+        Verdict::Reply(message) if again => turning.send(message, None).await,
+        Verdict::Hidden(message) => {
+            turning.probe(now).await?;
+            let ready_ns = u64::try_from(received.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            tracing::trace!(target: REFUSALS, correlation = ?turning.envelope.correlation, ready_ns, "a refusal is ready");
+            let release = host.boundary.after(Instant::now().max(received));
+            if again {
+                return turning.send(message, Some(release)).await;
+            }
+            turning.finish("UNKNOWN_SKILL", Some(message), Ran::default(), Some(release)).await
+        }
+        Verdict::Reply(message) => {
+            let outcome = outcome_of(&message);
+            turning.finish(outcome, Some(message), Ran::default(), None).await
+        }
+        Verdict::TrustAsk { requested, reason } => {
+            let correlation = turning.envelope.correlation.as_ref().map(ToString::to_string);
+            let message = match host.trust.asked(peer, requested, &reason, correlation).await? {
+                Asked::Granted(tier) => Message::TrustGrant { tier, reason: "granted".to_owned() },
+                Asked::Waits => Message::TrustDeny { requested, reason: "manual approval required".to_owned() },
+            };
+            turning.finish("TRUST", Some(message), Ran::default(), None).await
+        }
+        Verdict::Run { .. } if expires <= now => {
+            turning.finish("BUSY", Some(Refusal::Busy.message()), Ran::default(), None).await
+        }
+        Verdict::Run { entry, input } => {
+            if let What::Interrupted(digest) = what
+                && (digest != Some(entry.digest) || entry.grants.acts())
+            {
+                return turning.refuse(&Refusal::Interrupted, Ran::default()).await;
+            }
+            if !host.trust.spend(peer, entry.manifest.min_tier, now).await? {
+                let refusal = Refusal::UnknownSkill { name: entry.manifest.name.to_string() };
+                return turning.refuse(&refusal, Ran::default()).await;
+            }
+            turning.run(&entry, input, live).await
+        }
+    }
+}
+
+/// Returns the envelope of a task, from memory or from disk.
+async fn open(host: &Host, task: TaskId, held: Option<Box<Envelope>>) -> Result<Option<Envelope>, StoreError> {
+    if let Some(envelope) = held {
+        return Ok(Some(*envelope));
+    }
+    let Some(body) = host.store.body(task).await?.and_then(|row| row.body) else {
+        return Ok(None);
+    };
+    match decode(&body) {
+        Ok(envelope) => Ok(Some(envelope)),
+        Err(error) => {
+            tracing::error!(%task, %error, "a stored request does not decode");
+            host.store.drop_task(task).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// What a run left, besides its answer.
+#[derive(Default)]
+struct Ran {
+    usage: Option<UsageRow>,
+    writes: Vec<coworker_sandbox::StateWrite>,
+    log: Vec<LogRow>,
+}
+
+impl Turning<'_> {
+    async fn run(self, entry: &Arc<Entry>, input: String, live: Live<'_>) -> Result<(), StoreError> {
+        let Self { host, peer, task, .. } = self;
+        let stop = CancellationToken::new();
+        let _running = host.running(task, peer, &stop);
+        let attempt = host.store.start(task, Some(entry.digest)).await?;
+        if attempt > ATTEMPTS {
+            return self.refuse(&Refusal::Interrupted, Ran::default()).await;
+        }
+        let job = Job {
+            digest: entry.digest,
+            skill: entry.manifest.name.clone(),
+            input,
+            grants: entry.grants.clone(),
+            limits: entry.limits,
+            deadline: clock::now().after(entry.limits.wall.0),
+            task,
+            caller: caller_key(host, peer),
+        };
+        let (events, mut told) = mpsc::unbounded_channel();
+        let place: Arc<dyn Turn> = Arc::new(Paced(host.places.claim(peer.clone())));
+        let started = Instant::now();
+        let result = tokio::select! {
+            () = stop.cancelled() => return Err(StoreError::NotOpen),
+            result = call(host, &job, place, &events) => result,
+        };
+        drop(events);
+        drop(live);
+        let (output, usage, log) = gather(&mut told, &result);
+        let duration = started.elapsed();
+        let (answer, writes) = match result {
+            Ok(done) => (conclude(entry, &output, Some(duration).filter(|_| self.may_see_duration())), done.writes),
+            Err(error) => (Err(refusal(error)), Vec::new()),
+        };
+        let ran = |writes| Ran { usage: Some(usage_row(usage, duration)), writes, log };
+        match answer {
+            Ok(message) => self.finish("OK", Some(message), ran(writes), None).await,
+            // What failed leaves nothing behind.
+            Err(refusal) => self.refuse(&refusal, ran(Vec::new())).await,
+        }
+    }
+
+    /// Durations are for peers of the inner circle: they tell how a skill works.
+    fn may_see_duration(&self) -> bool {
+        self.host.trust.tier(self.peer) >= coworker_core::Tier::Internal
+    }
+
+    async fn refuse(self, refusal: &Refusal, ran: Ran) -> Result<(), StoreError> {
+        self.finish(refusal.code(), Some(refusal.message()), ran, None).await
+    }
+
+    /// Ends the task: outcome, answer and everything else in one commit, then the answer on its way.
+    async fn finish(
+        self,
+        outcome: &str,
+        message: Option<Message>,
+        ran: Ran,
+        release: Option<Instant>,
+    ) -> Result<(), StoreError> {
+        let Self { host, peer, task, envelope, .. } = self;
+        let now = clock::now();
+        let wait = release.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        let reply = message.map(|message| host.encode(envelope.correlation, message).into_bytes());
+        let too_large = reply.as_ref().is_some_and(|bytes| bytes.len() > host.largest_message);
+        let (outcome, reply) = if too_large {
+            let refusal = Refusal::ExecutionFailed { message: None };
+            let reply = host.encode(None, refusal.message());
+            (refusal.code(), Some(reply.into_bytes()))
+        } else {
+            (outcome, reply)
+        };
+        let sent = host
+            .store
+            .finish(Finish {
+                task,
+                outcome: outcome.to_owned(),
+                reply: reply.clone(),
+                release_at: now.after(wait),
+                usage: ran.usage,
+                writes: ran.writes.into_iter().map(crate::port::state::row).collect(),
+                log: ran.log,
+                at: now,
+            })
+            .await?;
+        if let (Some(bytes), Some(sent)) = (reply, sent) {
+            host.deliver(OutRow { peer: peer.clone(), bytes, task: Some(task), tries: 0, id: sent.id, message_id: sent.message_id }, release)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Sends an answer that belongs to no task.
+    async fn send(self, message: Message, release: Option<Instant>) -> Result<(), StoreError> {
+        if let Some(release) = release {
+            tokio::time::sleep_until(release).await;
+        }
+        let bytes = self.host.encode(self.envelope.correlation, message).into_bytes();
+        self.host.outbox.push(self.peer.clone(), bytes, None).await?;
+        Ok(())
+    }
+
+    async fn send_again(self, prior: Recorded) -> Result<(), StoreError> {
+        if let Recorded::Answered(bytes) = prior {
+            self.host.outbox.push(self.peer.clone(), bytes, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a peer asked for something it does not see.
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        let name = match &self.envelope.message {
+            Message::TaskRequest(request) => &request.skill,
+            Message::SkillCardQuery { skill } => skill,
+            _ => return Ok(()),
+        };
+        self.host.store.probe(self.peer, name, now).await
+    }
+}
+
+async fn call(
+    host: &Host,
+    job: &Job,
+    place: Arc<dyn Turn>,
+    events: &coworker_sandbox::EventSender,
+) -> Result<coworker_sandbox::Done, CallError> {
+    let loaded = host.skills.load(&job.digest).await.map_err(|error| CallError::Unavailable(error.to_string()))?;
+    place.resume().await;
+    host.sandbox.call(&loaded, job, place, events).await
+}
+
+/// Collects what a call told: its output, what it used, and its log with the reason of a failure at the end.
+fn gather(
+    told: &mut mpsc::UnboundedReceiver<Event>,
+    result: &Result<coworker_sandbox::Done, CallError>,
+) -> (String, Usage, Vec<LogRow>) {
+    let (mut output, mut usage, mut log) = (String::new(), Usage::default(), Vec::new());
+    while let Ok(event) = told.try_recv() {
+        match event {
+            Event::Chunk(piece) if output.is_empty() => output = piece,
+            Event::Chunk(piece) => output.push_str(&piece),
+            Event::Log { level, line } => log.push(LogRow::new(clock::now(), level_of(level), line)),
+            Event::Progress { .. } => {}
+            Event::Used(used) => usage = used,
+        }
+    }
+    if let Err(error) = result {
+        log.push(LogRow::new(clock::now(), LogLevel::Error, error.to_string()));
+    }
+    (output, usage, log)
+}
+
+/// Returns what a caller learns of a failure.
+fn refusal(error: CallError) -> Refusal {
+    match error {
+        CallError::InvalidInput(text) => Refusal::InvalidInput { message: coworker_core::scrub(&text) },
+        CallError::Failed(text) => Refusal::ExecutionFailed { message: Some(coworker_core::scrub(&text)) },
+        CallError::Trap { .. } | CallError::Limit(_) | CallError::Unavailable(_) => {
+            Refusal::ExecutionFailed { message: None }
+        }
+        CallError::TimedOut(_) => Refusal::Timeout,
+        CallError::Rejected(_) => Refusal::OutputRejected,
+    }
+}
+
+/// Returns the key of a caller's partition: the same for the same peer, and leading back to nobody without our key.
+fn caller_key(host: &Host, peer: &PeerId) -> CallerKey {
+    // The owner's sessions are one caller, or nothing would be remembered from one to the next.
+    let who = if peer.scheme() == Scheme::Local { "local:owner".to_owned() } else { peer.to_string() };
+    CallerKey(blake3::keyed_hash(&host.caller_secret, who.as_bytes()).to_hex().to_string())
+}
+
+fn outcome_of(message: &Message) -> &'static str {
+    match message {
+        Message::TaskError(failure) => failure_code(failure),
+        Message::Error { .. } => "ERROR",
+        _ => "OK",
+    }
+}
+
+/// Returns the refusal's code for the owner's records. Codes are ours here: the message was made by `judge`.
+fn failure_code(failure: &coworker_core::TaskFailure) -> &'static str {
+    const CODES: [&str; 6] =
+        ["VERSION_MISMATCH", "INVALID_INPUT", "EXECUTION_FAILED", "TIMEOUT", "BUSY", "INTERRUPTED"];
+    CODES.into_iter().find(|code| failure.code.as_deref() == Some(code)).unwrap_or("REFUSED")
+}
+
+fn usage_row(usage: Usage, duration: Duration) -> UsageRow {
+    UsageRow {
+        cpu: usage.cpu,
+        wall: coworker_core::Span(duration),
+        memory_peak: usage.memory_peak,
+        host_calls: usage.host_calls,
+        model_calls: usage.model_calls,
+    }
+}
+
+fn level_of(level: coworker_sandbox::Level) -> LogLevel {
+    match level {
+        coworker_sandbox::Level::Debug => LogLevel::Debug,
+        coworker_sandbox::Level::Info => LogLevel::Info,
+        coworker_sandbox::Level::Warn => LogLevel::Warn,
+        coworker_sandbox::Level::Error => LogLevel::Error,
+    }
+}
+
+/// A place on the processor, as the sandbox knows it.
+struct Paced(Place);
+
+#[async_trait::async_trait]
+impl Turn for Paced {
+    fn pause(&self) {
+        self.0.give();
+    }
+
+    async fn resume(&self) {
+        self.0.take().await;
+    }
+}

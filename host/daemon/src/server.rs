@@ -1,1 +1,143 @@
-//! (being written)
+//! A serving host from start to end: lock, open, connect, listen for the owner, drain, close.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::config::Config;
+use crate::control;
+use crate::home::Home;
+use crate::host::{Host, HostOptions};
+use crate::report::Failure;
+use crate::tasks::Tasks;
+use crate::transport::{Link, loopback};
+
+/// How often what was kept long enough is forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What `serve` was asked to do.
+#[derive(Debug, Clone, Default)]
+pub struct ServeOptions {
+    /// Files and folders to serve besides the home's own.
+    pub paths: Vec<PathBuf>,
+    /// Whether grants that skills of `paths` ask for are given without asking.
+    pub allow_grants: bool,
+    /// Whether cards may change without review.
+    pub dev: bool,
+    /// The program to run as compile child; absent means this one.
+    pub program: Option<PathBuf>,
+}
+
+/// A host that serves.
+#[derive(Debug)]
+pub struct Server {
+    host: Arc<Host>,
+    control: Tasks,
+    grace: Duration,
+}
+
+impl Server {
+    /// Opens the home, connects it to the loopback transport and starts serving.
+    pub async fn bind(home: Home, config: Config, options: ServeOptions) -> Result<Self, Failure> {
+        let grace = config.host.grace.0;
+        let options = HostOptions {
+            paths: options.paths,
+            allow_grants: options.allow_grants,
+            dev: options.dev,
+            serving: true,
+            program: options.program,
+        };
+        let (host, link) = open(home, config, options).await?;
+        host.start(link).await?;
+        let control = Tasks::new();
+        let handler = host.clone();
+        control::server::listen(&host.home, &control, move |request, progress| {
+            let host = handler.clone();
+            Box::pin(async move { host.handle(request, &progress).await })
+        })
+        .await?;
+        Ok(Self { host, control, grace })
+    }
+
+    /// Returns the host, for what is in the same process.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Returns what to tell the owner at start.
+    pub async fn ready_info(&self) -> Result<Value, Failure> {
+        let mut seen = Vec::new();
+        for tier in coworker_core::Tier::ALL {
+            let cards = self.host.skills.preview(tier).await;
+            let names: Vec<&Value> = cards.iter().filter_map(|card| card.get("name")).collect();
+            seen.push(json!({ "tier": tier, "skills": names }));
+        }
+        let waiting: Vec<Value> = self
+            .host
+            .skills
+            .list()
+            .await
+            .iter()
+            .filter(|row| row.state.needs_attention())
+            .map(|row| json!(row))
+            .collect();
+        Ok(json!({
+            "name": self.host.name, "peer": self.host.me, "transport": self.host.me.scheme().name(),
+            "invite": self.host.invite(), "seen": seen, "attention": waiting,
+        }))
+    }
+
+    /// Resolves when the owner asked for the end over the control socket.
+    pub async fn stop_requested(&self) {
+        self.host.stop_requested.cancelled().await;
+    }
+
+    /// Takes no more requests, finishes those under way, and closes everything.
+    pub async fn shutdown(self) -> Result<(), Failure> {
+        self.host.close(self.grace).await?;
+        self.control.stop();
+        self.control.ended().await;
+        Ok(())
+    }
+}
+
+/// Opens a home with its transport: what `serve` does, and a command that found no host running.
+async fn open(home: Home, config: Config, options: HostOptions) -> Result<(Arc<Host>, Link), Failure> {
+    let lock = home.lock()?;
+    let identity = Arc::new(home.identity()?);
+    let tasks = Tasks::new();
+    let dir = config.loopback.folder();
+    let link = loopback::open(&dir, identity.clone(), &tasks).await.map_err(|error| {
+        Failure::config("the loopback transport cannot be opened")
+            .cause(error.to_string())
+            .hint("set `[loopback] dir` in config.toml to a folder of your own")
+    })?;
+    let host = Host::open(home, config, lock, &identity, &link, tasks, options).await?;
+    Ok((host, link))
+}
+
+impl Host {
+    /// Opens a home for one command, where no host runs: what arrives meanwhile is kept for the next `serve`.
+    pub async fn offline(home: Home, config: Config) -> Result<Arc<Self>, Failure> {
+        let (host, link) = open(home, config, HostOptions::default()).await?;
+        host.start(link).await?;
+        Ok(host)
+    }
+}
+
+/// Forgets what was kept long enough, and peers that have rested.
+pub(crate) async fn housekeeping(host: Arc<Host>) {
+    loop {
+        if let Err(error) = host.store.sweep(clock::now(), &host.config.retention).await {
+            tracing::warn!(%error, "old records could not be removed");
+        }
+        host.rates.forget_rested();
+        tokio::select! {
+            () = host.intake.stopped() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}

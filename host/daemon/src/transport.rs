@@ -1,1 +1,82 @@
-//! (being written)
+//! How bytes come and go. A transport is a pair of channel ends: it authenticates who sent something, carries bytes,
+//! and knows nothing of what they mean.
+
+pub mod loopback;
+
+use coworker_core::{PeerId, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+/// A message that a transport received and authenticated.
+#[derive(Debug)]
+pub struct Inbound {
+    /// The sender, by the transport's own proof.
+    pub from: PeerId,
+    /// The transport's id of this message; the same message keeps it when it is delivered again.
+    pub id: String,
+    /// When the sender handed it to the transport.
+    pub sent: Timestamp,
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// Completed once the message is on disk or was refused for good. Dropped uncompleted: deliver it again.
+    pub kept: oneshot::Sender<()>,
+}
+
+/// A message to send.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The receiver.
+    pub to: PeerId,
+    /// Our id of the message; the same for every try.
+    pub id: String,
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// Completed when the other side has it, or when this try has failed.
+    pub done: oneshot::Sender<Result<(), SendError>>,
+}
+
+/// Why a message did not leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The peer cannot be reached now; the message surely did not arrive.
+    #[error("the peer cannot be reached: {0}")]
+    Unreachable(String),
+    /// The connection broke before the receiver answered; the message may have arrived.
+    #[error("the connection broke before the receiver confirmed")]
+    Unconfirmed,
+    /// The message can never be sent.
+    #[error("the message cannot be sent: {0}")]
+    Impossible(String),
+}
+
+/// Both ends of a transport.
+#[derive(Debug)]
+pub struct Link {
+    /// Who we are there.
+    pub me: PeerId,
+    /// What comes in.
+    pub inbox: mpsc::Receiver<Inbound>,
+    /// What goes out.
+    pub outbox: mpsc::Sender<Outgoing>,
+}
+
+/// A transport could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The folder for sockets is not usable.
+    #[error("the folder {path} cannot hold loopback sockets: {why}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The socket could not be made.
+    #[error("cannot listen on {path}")]
+    Listen {
+        /// The socket.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}

@@ -1,1 +1,286 @@
-//! (being written)
+//! Who may do what, as the owner decided. Read at every turn and never cached elsewhere; no payload and no failure
+//! changes it.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use coworker_core::{Lease, PeerId, Scheme, Sight, Tier, Timestamp};
+
+use crate::clock;
+use crate::report::Failure;
+use crate::store::{LeaseRow, PeerRow, Store, StoreError, TrustRequestRow};
+
+/// How many strangers are remembered. They cost nothing to make, so the one not seen longest makes room.
+const STRANGERS: usize = 2_000;
+/// How often the last sight of a peer is written down.
+const SEEN_EVERY_MICROS: i64 = 60_000_000;
+
+/// The owner's decisions about peers.
+#[derive(Debug)]
+pub struct Trust {
+    store: Store,
+    /// What a trust request may get without the owner, untrusted for nothing.
+    auto: Tier,
+    peers: RwLock<HashMap<PeerId, PeerRow>>,
+    /// The owner's own sessions at this machine, and throw-away peers made to try a tier.
+    locals: RwLock<HashMap<PeerId, Tier>>,
+}
+
+/// What came of a peer's request for trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The peer has this tier now.
+    Granted(Tier),
+    /// The owner will see it, or has decided before.
+    Waits,
+}
+
+impl Trust {
+    /// Reads every decision from the store.
+    pub async fn open(store: Store, auto: Tier) -> Result<Self, StoreError> {
+        let peers = store.peers().await?.into_iter().map(|row| (row.peer.clone(), row)).collect();
+        Ok(Self { store, auto, peers: RwLock::new(peers), locals: RwLock::default() })
+    }
+
+    /// Returns what a peer may see now.
+    pub fn sight(&self, peer: &PeerId, now: Timestamp) -> Sight {
+        if peer.scheme() == Scheme::Local {
+            let tier = self.locals.read().unwrap_or_else(PoisonError::into_inner).get(peer).copied();
+            return Sight { tier: tier.unwrap_or_default(), lease: None };
+        }
+        let peers = self.read();
+        let Some(row) = peers.get(peer) else { return Sight { tier: Tier::Untrusted, lease: None } };
+        if row.blocked {
+            return Sight { tier: Tier::Untrusted, lease: None };
+        }
+        let lease = row.lease.as_ref().filter(|lease| is_valid(lease, now)).map(|lease| Lease {
+            tier: lease.tier,
+            skills: lease.skills.as_ref().map(|names| names.iter().cloned().collect()),
+        });
+        Sight { tier: row.tier, lease }
+    }
+
+    /// Returns the tier that paces a peer and decides which kinds of message it may send.
+    pub fn tier(&self, peer: &PeerId) -> Tier {
+        self.sight(peer, clock::now()).highest()
+    }
+
+    /// Makes a peer at this machine with a tier of its own, for one call.
+    pub fn admit_local(&self, tier: Tier) -> PeerId {
+        let peer: PeerId = format!("local:{}", clock::long_token()).parse().expect("a word is a local id");
+        self.locals.write().unwrap_or_else(PoisonError::into_inner).insert(peer.clone(), tier);
+        peer
+    }
+
+    /// Forgets a peer that `admit_local` made.
+    pub fn dismiss_local(&self, peer: &PeerId) {
+        self.locals.write().unwrap_or_else(PoisonError::into_inner).remove(peer);
+    }
+
+    /// Notes that a peer was here, and what it calls itself.
+    pub async fn seen(&self, peer: &PeerId, claimed: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+        if peer.scheme() == Scheme::Local {
+            return Ok(());
+        }
+        let claimed = claimed.map(|name| name.chars().take(100).collect::<String>());
+        let (row, crowded_out) = {
+            let mut peers = self.write();
+            let known = peers.get(peer).is_some_and(|row| {
+                now.0 - row.last_seen.0 < SEEN_EVERY_MICROS && (claimed.is_none() || row.claimed_name == claimed)
+            });
+            if known {
+                return Ok(());
+            }
+            let crowded_out = if peers.contains_key(peer) { None } else { oldest_stranger(&peers) };
+            if let Some(stranger) = &crowded_out {
+                peers.remove(stranger);
+            }
+            let row = peers.entry(peer.clone()).or_insert_with(|| stranger(peer, now));
+            row.last_seen = now;
+            row.claimed_name = claimed.or_else(|| row.claimed_name.take());
+            (row.clone(), crowded_out)
+        };
+        if let Some(stranger) = crowded_out {
+            self.store.forget(&stranger).await?;
+        }
+        self.store.put_peer(row).await
+    }
+
+    /// Returns everything known of a peer.
+    pub fn row(&self, peer: &PeerId) -> Option<PeerRow> {
+        self.read().get(peer).cloned()
+    }
+
+    /// Returns everybody, the most trusted first.
+    pub fn rows(&self) -> Vec<PeerRow> {
+        let mut rows: Vec<PeerRow> = self.read().values().cloned().collect();
+        rows.sort_by(|a, b| b.tier.cmp(&a.tier).then_with(|| a.peer.cmp(&b.peer)));
+        rows
+    }
+
+    /// Returns the peer that the owner gave this name.
+    pub fn named(&self, name: &str) -> Option<PeerId> {
+        self.read().values().find(|row| row.name.as_deref() == Some(name)).map(|row| row.peer.clone())
+    }
+
+    /// Sets a peer's tier for good, or as a lease above what it has. Lifts a block unless the tier is untrusted, which
+    /// sets one.
+    pub async fn set(&self, peer: &PeerId, tier: Tier, lease: Option<LeaseRow>) -> Result<PeerRow, StoreError> {
+        self.change(peer, |row| match lease {
+            Some(lease) => {
+                row.blocked = false;
+                row.lease = Some(lease);
+            }
+            None => {
+                row.tier = tier;
+                row.blocked = tier == Tier::Untrusted;
+                row.lease = None;
+            }
+        })
+        .await
+    }
+
+    /// Gives a peer a name of the owner's, or takes it away.
+    pub async fn name(&self, peer: &PeerId, name: Option<String>) -> Result<PeerRow, Failure> {
+        if let Some(name) = &name {
+            let plain = !name.is_empty() && name.chars().count() <= 64 && crate::report::printable(name) == *name;
+            if !plain || name == "self" || name.contains(':') {
+                return Err(Failure::usage(format!("{name:?} cannot name a peer"))
+                    .hint("use up to 64 printable characters without ':'; `self` is this host"));
+            }
+            if self.named(name).is_some_and(|other| other != *peer) {
+                return Err(Failure::failed(format!("another peer is called {name:?}"))
+                    .hint("run `coworker-host peers list` to see who, or choose another name"));
+            }
+        }
+        Ok(self.change(peer, |row| row.name = name).await?)
+    }
+
+    /// Forgets a peer. A block stays: forgetting is no way around it.
+    pub async fn forget(&self, peer: &PeerId) -> Result<(), StoreError> {
+        let blocked = self.read().get(peer).is_some_and(|row| row.blocked);
+        self.store.forget(peer).await?;
+        if blocked {
+            let row = PeerRow { blocked: true, ..stranger(peer, clock::now()) };
+            self.write().insert(peer.clone(), row.clone());
+            self.store.put_peer(row).await
+        } else {
+            self.write().remove(peer);
+            Ok(())
+        }
+    }
+
+    /// Takes a peer's request for a tier it does not have.
+    pub async fn asked(
+        &self,
+        peer: &PeerId,
+        wanted: Tier,
+        reason: &str,
+        correlation: Option<String>,
+    ) -> Result<Asked, StoreError> {
+        if self.read().get(peer).is_some_and(|row| row.blocked) {
+            return Ok(Asked::Waits);
+        }
+        if wanted <= self.auto {
+            let row = self.change(peer, |row| row.tier = row.tier.max(wanted)).await?;
+            return Ok(Asked::Granted(row.tier));
+        }
+        let request = TrustRequestRow {
+            id: clock::token(),
+            peer: peer.clone(),
+            requested: wanted,
+            reason: reason.chars().take(500).collect(),
+            correlation,
+            at: clock::now(),
+        };
+        // A full list is the owner's to empty; the peer learns nothing of it.
+        match self.store.put_trust_request(request).await {
+            Ok(()) | Err(StoreError::Bound { .. }) => Ok(Asked::Waits),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Grants a waiting request. The tier only rises.
+    pub async fn grant(&self, id: &str) -> Result<(PeerRow, TrustRequestRow), Failure> {
+        let request = self.take(id).await?;
+        let row = self
+            .change(&request.peer, |row| {
+                row.blocked = false;
+                row.tier = row.tier.max(request.requested);
+            })
+            .await?;
+        Ok((row, request))
+    }
+
+    /// Takes a waiting request off the list.
+    pub async fn take(&self, id: &str) -> Result<TrustRequestRow, Failure> {
+        self.store.take_trust_request(id).await?.ok_or_else(|| {
+            Failure::failed(format!("no trust request {id:?} waits"))
+                .hint("run `coworker-host trust requests` to see those that do")
+        })
+    }
+
+    /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether it still holds.
+    pub async fn spend(&self, peer: &PeerId, min_tier: Tier, now: Timestamp) -> Result<bool, StoreError> {
+        let row = {
+            let mut peers = self.write();
+            let Some(row) = peers.get_mut(peer).filter(|row| row.tier < min_tier) else { return Ok(true) };
+            let Some(lease) = row.lease.as_mut() else { return Ok(true) };
+            if !is_valid(lease, now) {
+                return Ok(false);
+            }
+            let Some(left) = lease.calls_left.as_mut() else { return Ok(true) };
+            *left -= 1;
+            row.clone()
+        };
+        self.store.put_peer(row).await?;
+        Ok(true)
+    }
+
+    async fn change(&self, peer: &PeerId, edit: impl FnOnce(&mut PeerRow)) -> Result<PeerRow, StoreError> {
+        let mut row = self.row(peer).unwrap_or_else(|| stranger(peer, clock::now()));
+        edit(&mut row);
+        self.store.put_peer(row.clone()).await?;
+        self.write().insert(peer.clone(), row.clone());
+        Ok(row)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<PeerId, PeerRow>> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<PeerId, PeerRow>> {
+        self.peers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_valid(lease: &LeaseRow, now: Timestamp) -> bool {
+    lease.until.is_none_or(|until| now < until) && lease.calls_left != Some(0)
+}
+
+fn stranger(peer: &PeerId, now: Timestamp) -> PeerRow {
+    PeerRow {
+        peer: peer.clone(),
+        name: None,
+        claimed_name: None,
+        tier: Tier::Untrusted,
+        blocked: false,
+        lease: None,
+        first_seen: now,
+        last_seen: now,
+    }
+}
+
+/// Returns the stranger to forget when there are too many.
+fn oldest_stranger(peers: &HashMap<PeerId, PeerRow>) -> Option<PeerId> {
+    if peers.len() < STRANGERS {
+        return None;
+    }
+    let strangers = peers.values().filter(|row| {
+        row.tier == Tier::Untrusted && !row.blocked && row.name.is_none() && row.lease.is_none()
+    });
+    let (count, oldest) = strangers.fold((0, None::<&PeerRow>), |(count, oldest), row| {
+        (count + 1, Some(oldest.filter(|old| old.last_seen <= row.last_seen).unwrap_or(row)))
+    });
+    oldest.filter(|_| count >= STRANGERS).map(|row| row.peer.clone())
+}

@@ -1,0 +1,51 @@
+//! What the owner asks, by a command or a socket: one function a request, each beside its kind.
+
+use serde_json::Value;
+
+use super::Host;
+use crate::control::protocol::{Progress, Request};
+use crate::report::Failure;
+
+impl Host {
+    /// Carries out a request of the owner. The answer has the shape that [`Request`] documents.
+    pub async fn handle(&self, request: Request, progress: &Progress) -> Result<Value, Failure> {
+        match request {
+            Request::Status {} => self.status().await,
+            Request::Stop {} => {
+                self.stop_requested.cancel();
+                Ok(serde_json::json!({ "stopping": true }))
+            }
+            Request::SkillsList {}
+            | Request::SkillsInspect { .. }
+            | Request::SkillsExpose { .. }
+            | Request::SkillsHide { .. }
+            | Request::SkillsConfigure { .. }
+            | Request::SkillsPreview { .. }
+            | Request::SkillsRollback { .. } => self.shelve(request).await,
+            Request::TrustList {} => self.trust_list(),
+            Request::TrustSet { peer, tier, span, calls, skills } => {
+                self.trust_set(&peer, tier, span, calls, skills).await
+            }
+            Request::TrustRevoke { peer } => self.trust_revoke(&peer).await,
+            Request::TrustRequests {} => self.trust_requests().await,
+            Request::TrustGrant { id } => self.trust_grant(&id).await,
+            Request::TrustDeny { id } => self.trust_deny(&id).await,
+            Request::PeersList {} => Ok(self.peers_list()),
+            Request::PeersShow { peer } => self.peers_show(&peer).await,
+            Request::PeersName { peer, name } => self.peers_name(&peer, name).await,
+            Request::PeersForget { peer } => self.peers_forget(&peer).await,
+            Request::Connect { target, name, tier, reason, timeout } => {
+                self.connect(&target, name, tier, reason, timeout, progress).await
+            }
+            Request::PeerInspect { peer, skill, timeout } => self.peer_inspect(&peer, skill, timeout, progress).await,
+            Request::Call { peer, skill, input, version, timeout, as_tier } => {
+                let question = super::calling::Question { skill, input, version };
+                self.call(&peer, question, timeout, as_tier, progress).await
+            }
+            Request::Usage { by, since } => self.usage(by, since).await,
+            Request::Logs { task, limit } => self.logs(task, limit).await,
+            Request::Probes {} => self.probes().await,
+            Request::Doctor {} => self.doctor().await,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Peers and trust, as the owner asks for them. Every change acts on the peer's next turn; a revocation also ends what
+//! is under way.
+
+use coworker_core::{CorrelationId, InviteCode, Message, PeerId, Scheme, Span, Tier};
+use serde_json::{Value, json};
+
+use super::Host;
+use crate::clock;
+use crate::report::Failure;
+use crate::store::{LeaseRow, PeerRow, UsageBy};
+
+impl Host {
+    /// Returns the peer that the owner means: a name the owner gave, an id, or an invite.
+    pub fn resolve(&self, text: &str) -> Result<PeerId, Failure> {
+        if let Some(peer) = self.trust.named(text) {
+            return Ok(peer);
+        }
+        let scheme = self.me.scheme().name();
+        let parsed = match text.parse::<PeerId>() {
+            Ok(peer) if peer.scheme() != Scheme::Local => Some(peer),
+            Ok(_) => None,
+            Err(_) => format!("{scheme}:{text}").parse().ok(),
+        };
+        let invited = || {
+            let invite = InviteCode::decode(text).ok()?;
+            format!("{scheme}:{}", invite.inbox_id?).parse().ok()
+        };
+        parsed.or_else(invited).ok_or_else(|| {
+            Failure::failed(format!("no peer is called {text:?}"))
+                .cause("it is neither a name you gave, nor a peer id, nor an invite")
+                .hint("run `coworker-host peers list` to see the names, or use the peer's invite")
+        })
+    }
+
+    pub(super) fn trust_list(&self) -> Result<Value, Failure> {
+        let decided = |row: &PeerRow| row.blocked || row.tier > Tier::Untrusted || row.lease.is_some();
+        Ok(self.trust.rows().iter().filter(|row| decided(row)).map(row_value).collect())
+    }
+
+    pub(super) async fn trust_set(
+        &self,
+        peer: &str,
+        tier: Tier,
+        span: Option<Span>,
+        calls: Option<u32>,
+        skills: Option<Vec<String>>,
+    ) -> Result<Value, Failure> {
+        let peer = self.resolve(peer)?;
+        let skills = skills.filter(|skills| !skills.is_empty());
+        let lease = (span.is_some() || calls.is_some() || skills.is_some()).then(|| LeaseRow {
+            tier,
+            until: span.map(|span| clock::now().after(span.0)),
+            calls_left: calls,
+            skills,
+        });
+        if tier == Tier::Untrusted && lease.is_some() {
+            return Err(Failure::usage("a lease of the tier untrusted gives nothing")
+                .hint("leave out --for, --calls and --skill to block the peer"));
+        }
+        if tier == Tier::Untrusted {
+            return self.cut_off(&peer).await;
+        }
+        Ok(row_value(&self.trust.set(&peer, tier, lease).await?))
+    }
+
+    pub(super) async fn trust_revoke(&self, peer: &str) -> Result<Value, Failure> {
+        let peer = self.resolve(peer)?;
+        self.cut_off(&peer).await
+    }
+
+    /// Makes a peer a stranger that stays one, ends its tasks, and drops what it was to get.
+    async fn cut_off(&self, peer: &PeerId) -> Result<Value, Failure> {
+        // The tier first: whatever starts from now on sees it.
+        let row = self.trust.set(peer, Tier::Untrusted, None).await?;
+        let waiting = self.lines().clear(peer).len();
+        self.stop_running(peer);
+        let cancelled = self.store.cancel_peer(peer).await?;
+        self.outbox.reload(peer);
+        tracing::info!(%peer, waiting, cancelled = cancelled.len(), "trust was revoked");
+        let mut value = row_value(&row);
+        if let Some(row) = value.as_object_mut() {
+            row.insert("cancelled".to_owned(), cancelled.len().into());
+        }
+        Ok(value)
+    }
+
+    pub(super) async fn trust_requests(&self) -> Result<Value, Failure> {
+        let rows = self.store.trust_requests().await?;
+        let row = |row: &crate::store::TrustRequestRow| {
+            let peer = self.trust.row(&row.peer);
+            json!({
+                "id": row.id, "peer": row.peer, "name": peer.as_ref().and_then(|row| row.name.clone()),
+                "claimed_name": peer.and_then(|row| row.claimed_name), "tier": row.requested, "reason": row.reason,
+                "received_at": row.at, "origin": "peer",
+            })
+        };
+        Ok(rows.iter().map(row).collect())
+    }
+
+    pub(super) async fn trust_grant(&self, id: &str) -> Result<Value, Failure> {
+        let (row, request) = self.trust.grant(id).await?;
+        let correlation = request.correlation.as_deref().and_then(CorrelationId::new);
+        let message = Message::TrustGrant { tier: row.tier, reason: "granted by the owner".to_owned() };
+        self.outbox.push(row.peer.clone(), self.encode(correlation, message).into_bytes(), None).await?;
+        Ok(row_value(&row))
+    }
+
+    pub(super) async fn trust_deny(&self, id: &str) -> Result<Value, Failure> {
+        let request = self.trust.take(id).await?;
+        Ok(json!({ "id": request.id, "peer": request.peer }))
+    }
+
+    pub(super) fn peers_list(&self) -> Value {
+        self.trust.rows().iter().map(seen_value).collect()
+    }
+
+    pub(super) async fn peers_show(&self, peer: &str) -> Result<Value, Failure> {
+        let peer = self.resolve(peer)?;
+        let row = self.known(&peer)?;
+        let usage = self.store.usage(UsageBy::Peer, coworker_core::Timestamp(0)).await?;
+        let usage = usage.into_iter().find(|sum| sum.key == peer.to_string());
+        let mut value = seen_value(&row);
+        if let Some(value) = value.as_object_mut() {
+            value.insert("skills".to_owned(), self.cards_of(&peer).into());
+            value.insert("tasks".to_owned(), usage.as_ref().map_or(0, |usage| usage.calls).into());
+            value.insert("usage".to_owned(), usage.as_ref().map_or(Value::Null, super::report::usage_value));
+        }
+        Ok(value)
+    }
+
+    pub(super) async fn peers_name(&self, peer: &str, name: Option<String>) -> Result<Value, Failure> {
+        let peer = self.resolve(peer)?;
+        Ok(row_value(&self.trust.name(&peer, name).await?))
+    }
+
+    pub(super) async fn peers_forget(&self, peer: &str) -> Result<Value, Failure> {
+        let peer = self.resolve(peer)?;
+        self.known(&peer)?;
+        self.lines().clear(&peer);
+        self.stop_running(&peer);
+        self.store.cancel_peer(&peer).await?;
+        self.outbox.reload(&peer);
+        self.trust.forget(&peer).await?;
+        Ok(json!({ "forgotten": peer }))
+    }
+
+    fn known(&self, peer: &PeerId) -> Result<PeerRow, Failure> {
+        self.trust.row(peer).ok_or_else(|| {
+            Failure::failed(format!("{peer} was never seen"))
+                .hint("run `coworker-host connect` with its invite to meet it")
+        })
+    }
+}
+
+/// Returns a peer as commands show it.
+pub(super) fn row_value(row: &PeerRow) -> Value {
+    let lease = row.lease.as_ref().map(|lease| {
+        json!({ "tier": lease.tier, "until_at": lease.until, "calls_left": lease.calls_left, "skills": lease.skills })
+    });
+    json!({
+        "peer": row.peer, "name": row.name, "claimed_name": row.claimed_name, "tier": row.tier,
+        "blocked": row.blocked, "lease": lease,
+    })
+}
+
+fn seen_value(row: &PeerRow) -> Value {
+    let mut value = row_value(row);
+    if let Some(value) = value.as_object_mut() {
+        value.insert("first_seen_at".to_owned(), json!(row.first_seen));
+        value.insert("last_seen_at".to_owned(), json!(row.last_seen));
+    }
+    value
+}

@@ -1,0 +1,170 @@
+//! How the host is and what happened, for the owner alone.
+
+use coworker_core::{Span, TaskId, Timestamp};
+use serde_json::{Value, json};
+
+use super::Host;
+use crate::clock;
+use crate::control::protocol::UsageBy;
+use crate::report::Failure;
+use crate::store::{self, TaskRow, UsageSum};
+
+/// How many rows `logs` shows when the owner does not say.
+const ROWS: u32 = 50;
+
+impl Host {
+    pub(super) async fn status(&self) -> Result<Value, Failure> {
+        let mut skills = serde_json::Map::new();
+        for row in self.skills.list().await {
+            let state = serde_json::to_value(&row.state).ok();
+            let state = state.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned();
+            let count = skills.get(&state).and_then(Value::as_u64).unwrap_or(0);
+            skills.insert(state, (count + 1).into());
+        }
+        let (queued, running) = self.lines().load();
+        let waiting = self.store.pending().await?;
+        Ok(json!({
+            "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "home": self.home.root(), "name": self.name,
+            "peer": self.me, "transport": self.me.scheme().name(), "invite": self.invite(), "ready_at": self.started,
+            "skills": skills, "tasks": { "queued": queued, "running": running },
+            "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
+            "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
+        }))
+    }
+
+    /// Returns a code that another agent can read to find us.
+    pub fn invite(&self) -> String {
+        coworker_core::InviteCode {
+            name: self.name.clone(),
+            inbox_id: Some(self.me.id().to_owned()),
+            wallet: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+        .encode()
+    }
+
+    pub(super) async fn usage(&self, by: UsageBy, since: Option<Span>) -> Result<Value, Failure> {
+        let by = match by {
+            UsageBy::Peer => store::UsageBy::Peer,
+            UsageBy::Skill => store::UsageBy::Skill,
+            UsageBy::Day => store::UsageBy::Day,
+        };
+        let now = clock::now().0;
+        let since = since.map_or(0, |span| now.saturating_sub(i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX)));
+        Ok(self.store.usage(by, Timestamp(since)).await?.iter().map(usage_value).collect())
+    }
+
+    pub(super) async fn logs(&self, task: Option<TaskId>, limit: Option<u32>) -> Result<Value, Failure> {
+        let Some(task) = task else {
+            let rows = self.store.tasks(limit.unwrap_or(ROWS) as usize).await?;
+            return Ok(rows.iter().map(|row| self.task_value(row)).collect());
+        };
+        let row = self.store.task(task).await?.ok_or_else(|| {
+            Failure::failed(format!("there is no task {task}"))
+                .hint("run `coworker-host logs` to see the latest; old ones are forgotten as `[retention]` says")
+        })?;
+        let reply = self.store.answer(task).await?;
+        let reply = reply.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let log = self.store.logs(task).await?;
+        let mut value = self.task_value(&row);
+        if let Some(value) = value.as_object_mut() {
+            let tier = self.trust.tier(&row.peer);
+            let used = row.usage.map(|used| {
+                json!({
+                    "cpu_ms": millis(used.cpu), "wall_ms": millis(used.wall), "memory_peak_bytes": used.memory_peak.0,
+                    "host_calls": used.host_calls, "model_calls": used.model_calls,
+                })
+            });
+            value.insert("tier".to_owned(), json!(tier));
+            value.insert("decision".to_owned(), json!(decision(&row)));
+            value.insert("digest".to_owned(), json!(row.digest));
+            value.insert("attempts".to_owned(), json!(row.attempt));
+            value.insert("used".to_owned(), json!(used));
+            value.insert("reply".to_owned(), reply.and_then(|mut reply| reply.get_mut("payload").map(Value::take)).into());
+            value.insert("log".to_owned(), json!(log));
+        }
+        Ok(value)
+    }
+
+    pub(super) async fn probes(&self) -> Result<Value, Failure> {
+        let mut rows = Vec::new();
+        for probe in self.store.probes().await? {
+            let sight = self.trust.sight(&probe.peer, clock::now());
+            let known = self.trust.row(&probe.peer);
+            rows.push(json!({
+                "peer": probe.peer, "name": known.as_ref().and_then(|row| row.name.clone()),
+                "claimed_name": known.and_then(|row| row.claimed_name), "skill": probe.name, "tries": probe.times,
+                "last_at": probe.last, "class": self.skills.classify(&probe.name, &sight).await,
+            }));
+        }
+        Ok(rows.into())
+    }
+
+    pub(super) async fn doctor(&self) -> Result<Value, Failure> {
+        let mut checks = vec![
+            check("home", true, format!("{} is yours alone", self.home.root().display()), None),
+            check("store", true, format!("{} in use", self.store.used().await?), None),
+        ];
+        for row in self.skills.list().await {
+            if let Some(reason) = row.reason.as_deref().filter(|_| row.state.needs_attention()) {
+                let hint = format!("run `coworker-host skills inspect {}`", row.name.as_deref().unwrap_or(&row.file));
+                checks.push(check("skill", false, format!("{}: {reason}", row.file), Some(hint)));
+            }
+        }
+        for (digest, deaths) in self.store.quarantined(3).await? {
+            checks.push(check(
+                "quarantine",
+                false,
+                format!("{} was running at {deaths} deaths of the host", digest.short()),
+                Some("replace the component, or expose it again to give it another chance".to_owned()),
+            ));
+        }
+        let waiting = self.store.pending().await?;
+        checks.push(check("outbox", true, format!("{} messages wait for their peers", waiting.count), None));
+        Ok(checks.into())
+    }
+
+    fn task_value(&self, row: &TaskRow) -> Value {
+        let took = row.finished.map(|at| at.since(row.received).as_secs_f64() * 1_000.0);
+        json!({
+            "task": row.task, "received_at": row.received, "peer": row.peer,
+            "name": self.trust.row(&row.peer).and_then(|row| row.name), "kind": row.kind, "skill": row.skill,
+            "state": row.state, "outcome": row.outcome, "took_ms": took,
+        })
+    }
+}
+
+pub(super) fn usage_value(sum: &UsageSum) -> Value {
+    json!({
+        "key": sum.key, "calls": sum.calls, "failed": sum.failed, "cpu_ms": millis(sum.cpu), "wall_ms": millis(sum.wall),
+        "input_bytes": sum.bytes_in.0, "output_bytes": sum.bytes_out.0, "host_calls": sum.host_calls,
+        "model_calls": sum.model_calls,
+    })
+}
+
+/// Returns why a task ended as it did, in a sentence for the owner.
+fn decision(row: &TaskRow) -> &'static str {
+    match row.outcome.as_deref() {
+        None => "it waits for its turn or runs",
+        Some("OK") => "it passed the gate and was answered",
+        Some("UNKNOWN_SKILL") => "the peer does not see such a skill, and heard that there is none",
+        Some("VERSION_MISMATCH") => "the peer asked for another version",
+        Some("INVALID_INPUT") => "the input does not fit the skill's schema",
+        Some("OUTPUT_REJECTED") => "the output does not fit the skill's schema or is too large",
+        Some("TIMEOUT") => "the skill took too long",
+        Some("EXECUTION_FAILED") => "the skill failed; its log says how",
+        Some("INTERRUPTED") => "the host stopped while it ran, and it could not be run again",
+        Some("BUSY") => "its time had passed before its turn came",
+        Some("CANCELLED") => "the owner revoked the peer",
+        Some("TRUST") => "the peer asked for trust",
+        Some(_) => "it was answered",
+    }
+}
+
+fn check(name: &str, ok: bool, detail: String, hint: Option<String>) -> Value {
+    json!({ "check": name, "ok": ok, "detail": detail, "hint": hint })
+}
+
+fn millis(span: Span) -> f64 {
+    span.0.as_secs_f64() * 1_000.0
+}

@@ -1,0 +1,225 @@
+//! Requests that wait, one line a peer, served in rounds. Plain data: time and tiers come in as arguments.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use coworker_core::{Bytes, PeerId, Tier};
+
+/// How much may wait and how much may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Requests of one peer that may wait.
+    pub peer_requests: usize,
+    /// Their bytes.
+    pub peer_bytes: Bytes,
+    /// Requests of all peers that may wait. Tier 0 may fill an eighth.
+    pub all_requests: usize,
+    /// Their bytes.
+    pub all_bytes: Bytes,
+    /// Bytes of all peers of tier 0.
+    pub untrusted_bytes: Bytes,
+    /// Guests alive at a time. One peer may have half, whether or not others wait now: they may come.
+    pub live: usize,
+}
+
+/// There is no room for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+/// What the lines have for the caller.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    /// This request starts now; `Lines::ended` must follow.
+    Start(PeerId, T),
+    /// Something waits, and nothing may start before so much time has passed or a running one has ended.
+    Later(Duration),
+    /// Nothing can start until a request comes or ends.
+    Idle,
+}
+
+#[derive(Debug)]
+struct Line<T> {
+    waiting: VecDeque<(T, usize)>,
+    /// Requests and bytes that wait or have a place reserved.
+    requests: usize,
+    bytes: usize,
+    live: usize,
+    untrusted: bool,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), requests: 0, bytes: 0, live: 0, untrusted: false }
+    }
+}
+
+/// All lines. A peer without waiting or running requests takes no memory.
+#[derive(Debug)]
+pub struct Lines<T> {
+    bounds: Bounds,
+    lines: HashMap<PeerId, Line<T>>,
+    /// Peers with something waiting; the front is next.
+    round: VecDeque<PeerId>,
+    requests: usize,
+    bytes: usize,
+    untrusted_requests: usize,
+    untrusted_bytes: usize,
+    live: usize,
+}
+
+impl<T> Lines<T> {
+    /// Returns empty lines.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            lines: HashMap::new(),
+            round: VecDeque::new(),
+            requests: 0,
+            bytes: 0,
+            untrusted_requests: 0,
+            untrusted_bytes: 0,
+            live: 0,
+        }
+    }
+
+    /// Reserves room for a request before it goes to disk. Either `join` or `leave` must follow.
+    pub fn reserve(&mut self, peer: &PeerId, tier: Tier, bytes: usize) -> Result<(), Refused> {
+        let untrusted = tier == Tier::Untrusted;
+        let (requests, held) = self.lines.get(peer).map_or((0, 0), |line| (line.requests, line.bytes));
+        let bounds = &self.bounds;
+        let full = requests >= bounds.peer_requests
+            || held + bytes > bounds.peer_bytes.len()
+            || self.requests >= bounds.all_requests
+            || self.bytes + bytes > bounds.all_bytes.len()
+            || untrusted && self.untrusted_requests >= bounds.all_requests / 8
+            || untrusted && self.untrusted_bytes + bytes > bounds.untrusted_bytes.len();
+        if full {
+            return Err(Refused);
+        }
+        self.hold(peer, untrusted, bytes);
+        Ok(())
+    }
+
+    /// Puts a request that is on disk at the end of its peer's line.
+    pub fn join(&mut self, peer: &PeerId, request: T, bytes: usize) {
+        let line = self.lines.entry(peer.clone()).or_default();
+        line.waiting.push_back((request, bytes));
+        if line.waiting.len() == 1 {
+            self.round.push_back(peer.clone());
+        }
+    }
+
+    /// Puts a request from an earlier run of the host into its line, whatever the bounds: it was accepted then.
+    pub fn restore(&mut self, peer: &PeerId, tier: Tier, request: T, bytes: usize) {
+        self.hold(peer, tier == Tier::Untrusted, bytes);
+        self.join(peer, request, bytes);
+    }
+
+    /// Gives back room that was reserved for a request that does not come.
+    pub fn leave(&mut self, peer: &PeerId, bytes: usize) {
+        self.release(peer, bytes);
+        self.tidy(peer);
+    }
+
+    /// Returns the next request that may start. `tier` is asked anew for every peer; `rate` takes a token or tells how
+    /// long until there is one.
+    pub fn next(
+        &mut self,
+        tier: impl Fn(&PeerId) -> Tier,
+        rate: impl Fn(&PeerId, Tier) -> Result<(), Duration>,
+    ) -> Next<T> {
+        if self.live >= self.bounds.live {
+            return Next::Idle;
+        }
+        let mut soonest: Option<Duration> = None;
+        for _ in 0..self.round.len() {
+            let Some(peer) = self.round.pop_front() else { break };
+            let crowded = self.lines.get(&peer).is_none_or(|line| line.live >= (self.bounds.live / 2).max(1));
+            if crowded {
+                self.round.push_back(peer);
+                continue;
+            }
+            if let Err(wait) = rate(&peer, tier(&peer)) {
+                soonest = Some(soonest.map_or(wait, |least| least.min(wait)));
+                self.round.push_back(peer);
+                continue;
+            }
+            let Some(line) = self.lines.get_mut(&peer) else { continue };
+            let Some((request, bytes)) = line.waiting.pop_front() else { continue };
+            line.live += 1;
+            let more = !line.waiting.is_empty();
+            self.live += 1;
+            self.release(&peer, bytes);
+            if more {
+                self.round.push_back(peer.clone());
+            }
+            return Next::Start(peer, request);
+        }
+        soonest.map_or(Next::Idle, Next::Later)
+    }
+
+    /// Gives back the place of a request that `next` started.
+    pub fn ended(&mut self, peer: &PeerId) {
+        if let Some(line) = self.lines.get_mut(peer) {
+            line.live = line.live.saturating_sub(1);
+            self.live = self.live.saturating_sub(1);
+        }
+        self.tidy(peer);
+    }
+
+    /// Takes every waiting request of a peer out of its line.
+    pub fn clear(&mut self, peer: &PeerId) -> Vec<T> {
+        self.round.retain(|other| other != peer);
+        let waiting = self.lines.get_mut(peer).map(|line| std::mem::take(&mut line.waiting)).unwrap_or_default();
+        let cleared = waiting
+            .into_iter()
+            .map(|(request, bytes)| {
+                self.release(peer, bytes);
+                request
+            })
+            .collect();
+        self.tidy(peer);
+        cleared
+    }
+
+    /// Returns how many requests wait and how many run.
+    pub fn load(&self) -> (usize, usize) {
+        (self.requests, self.live)
+    }
+
+    fn hold(&mut self, peer: &PeerId, untrusted: bool, bytes: usize) {
+        let line = self.lines.entry(peer.clone()).or_default();
+        // A line keeps the side it was opened on until it is empty, so that what is added is what is taken off.
+        let untrusted = if line.requests == 0 { untrusted } else { line.untrusted };
+        line.untrusted = untrusted;
+        line.requests += 1;
+        line.bytes += bytes;
+        self.requests += 1;
+        self.bytes += bytes;
+        if untrusted {
+            self.untrusted_requests += 1;
+            self.untrusted_bytes += bytes;
+        }
+    }
+
+    fn release(&mut self, peer: &PeerId, bytes: usize) {
+        let Some(line) = self.lines.get_mut(peer) else { return };
+        line.requests = line.requests.saturating_sub(1);
+        line.bytes = line.bytes.saturating_sub(bytes);
+        self.requests = self.requests.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if line.untrusted {
+            self.untrusted_requests = self.untrusted_requests.saturating_sub(1);
+            self.untrusted_bytes = self.untrusted_bytes.saturating_sub(bytes);
+        }
+    }
+
+    fn tidy(&mut self, peer: &PeerId) {
+        if self.lines.get(peer).is_some_and(|line| line.requests == 0 && line.live == 0) {
+            self.lines.remove(peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

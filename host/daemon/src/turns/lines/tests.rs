@@ -1,0 +1,118 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn peer(n: u8) -> PeerId {
+    format!("loop:{}", format!("{n:02x}").repeat(32)).parse().expect("a peer id")
+}
+
+fn bounds() -> Bounds {
+    Bounds {
+        peer_requests: 10,
+        peer_bytes: Bytes(1_000),
+        all_requests: 80,
+        all_bytes: Bytes(10_000),
+        untrusted_bytes: Bytes(500),
+        live: 8,
+    }
+}
+
+fn free(_: &PeerId, _: Tier) -> Result<(), Duration> {
+    Ok(())
+}
+
+fn join(lines: &mut Lines<u32>, n: u8, tier: Tier, request: u32, bytes: usize) -> Result<(), Refused> {
+    lines.reserve(&peer(n), tier, bytes)?;
+    lines.join(&peer(n), request, bytes);
+    Ok(())
+}
+
+#[test]
+fn peers_take_turns_and_keep_their_order() {
+    let mut lines = Lines::new(bounds());
+    for request in 0..3 {
+        join(&mut lines, 1, Tier::Known, request, 1).expect("room");
+    }
+    join(&mut lines, 2, Tier::Known, 10, 1).expect("room");
+    let mut started = Vec::new();
+    while let Next::Start(peer, request) = lines.next(|_| Tier::Known, free) {
+        started.push(request);
+        lines.ended(&peer);
+    }
+    assert_eq!(started, [0, 10, 1, 2]);
+    assert!(lines.lines.is_empty() && lines.round.is_empty(), "nothing is kept of peers that are done");
+}
+
+#[test]
+fn one_peer_never_has_more_than_half() {
+    let mut lines = Lines::new(bounds());
+    for request in 0..10 {
+        join(&mut lines, 1, Tier::Privileged, request, 1).expect("room");
+    }
+    let starts = std::iter::from_fn(|| match lines.next(|_| Tier::Privileged, free) {
+        Next::Start(..) => Some(()),
+        _ => None,
+    });
+    assert_eq!(starts.count(), 4);
+    join(&mut lines, 2, Tier::Known, 77, 1).expect("room");
+    assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(2), 77));
+}
+
+#[test]
+fn strangers_together_have_an_eighth() {
+    let mut lines = Lines::new(bounds());
+    let taken = (0..100).filter(|n| join(&mut lines, *n, Tier::Untrusted, 0, 1).is_ok()).count();
+    assert_eq!(taken, 10);
+    assert_eq!(join(&mut lines, 101, Tier::Known, 0, 1), Ok(()), "a known peer still finds room");
+    let mut lines = Lines::new(bounds());
+    assert_eq!(join(&mut lines, 1, Tier::Untrusted, 0, 501), Err(Refused));
+    assert_eq!(join(&mut lines, 1, Tier::Known, 0, 501), Ok(()));
+}
+
+#[test]
+fn a_peer_without_a_token_waits_and_others_go_on() {
+    let mut lines = Lines::new(bounds());
+    join(&mut lines, 1, Tier::Known, 1, 1).expect("room");
+    join(&mut lines, 2, Tier::Known, 2, 1).expect("room");
+    let slow = peer(1);
+    let rate = |peer: &PeerId, _| if *peer == slow { Err(Duration::from_secs(3)) } else { Ok(()) };
+    assert_eq!(lines.next(|_| Tier::Known, rate), Next::Start(peer(2), 2));
+    assert_eq!(lines.next(|_| Tier::Known, rate), Next::Later(Duration::from_secs(3)));
+    assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(1), 1));
+}
+
+#[test]
+fn clearing_a_line_frees_its_room() {
+    let mut lines = Lines::new(bounds());
+    for request in 0..10 {
+        join(&mut lines, 1, Tier::Known, request, 100).expect("room");
+    }
+    assert_eq!(join(&mut lines, 1, Tier::Known, 11, 1), Err(Refused));
+    assert_eq!(lines.clear(&peer(1)).len(), 10);
+    assert_eq!(lines.load(), (0, 0));
+    assert_eq!(join(&mut lines, 1, Tier::Known, 11, 1), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn the_counts_always_add_up(steps in prop::collection::vec((0u8..5, 0u8..4, 1usize..300), 1..300)) {
+        let mut lines: Lines<u32> = Lines::new(bounds());
+        let mut running: Vec<PeerId> = Vec::new();
+        for (n, what, bytes) in steps {
+            match what {
+                0 | 1 => {
+                    let tier = if n < 2 { Tier::Untrusted } else { Tier::Known };
+                    let _ = join(&mut lines, n, tier, 0, bytes);
+                }
+                2 => if let Next::Start(peer, _) = lines.next(|_| Tier::Known, free) { running.push(peer) },
+                _ => if let Some(peer) = running.pop() { lines.ended(&peer) },
+            }
+            prop_assert!(lines.requests <= 80 && lines.live <= 8);
+            prop_assert_eq!(lines.requests, lines.lines.values().map(|line| line.waiting.len()).sum::<usize>());
+            prop_assert_eq!(lines.live, running.len());
+            prop_assert_eq!(lines.bytes, lines.lines.values().map(|line| line.bytes).sum::<usize>());
+            prop_assert!(lines.untrusted_requests <= 10 && lines.untrusted_bytes <= 500);
+            prop_assert!(lines.lines.values().all(|line| line.live <= 4 && line.requests <= 10 && line.bytes <= 1_000));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What others notice of a peer that sends as fast as it can, of a hundred names that cost nothing, and of guests that
+//! never end: the p99 of a quiet peer's calls, against the same host left alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use coworker_host::config::Config;
+use serde_json::json;
+
+use crate::Effort;
+use crate::rig::{Rig, fixture, request, runtime};
+use crate::row::{Budget, Report, percentile, sorted};
+
+/// The quiet peer, the one that floods, and the one whose calls never end.
+const QUIET: u64 = 1;
+const FLOOD: u64 = 2;
+const ENDLESS: u64 = 3;
+
+pub(crate) fn run(report: &mut Report, effort: Effort) {
+    runtime().block_on(measure(report, effort));
+}
+
+async fn measure(report: &mut Report, effort: Effort) {
+    // The limits as they are by default, but for the quiet peer's pace, which is the bench's own.
+    let mut config = Config::default();
+    config.rates.internal = u32::MAX;
+    config.rates.burst = 1_000;
+    let components = [("echo", fixture("echo")), ("hostile", fixture("hostile"))];
+    let rig = Arc::new(Rig::serve(&components, config).await);
+    rig.trust(QUIET, coworker_core::Tier::Internal).await;
+    let calls = effort.times(2_000, 5);
+    quiet_calls(&rig, effort.times(200, 2)).await;
+    let alone = quiet_calls(&rig, calls).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let attackers = attack(&rig, &stop);
+    tokio::time::sleep(effort.pick(Duration::from_secs(1), Duration::from_millis(50))).await;
+    let crowded = quiet_calls(&rig, calls).await;
+    stop.store(true, Ordering::Relaxed);
+    futures::future::join_all(attackers).await;
+    report.row("hostile.quiet.p99", percentile(&alone, 0.99), "ms", None, None);
+    report.row("hostile.crowded.p99", percentile(&crowded, 0.99), "ms", None, None);
+    let ratio = percentile(&crowded, 0.99) / percentile(&alone, 0.99);
+    report.row("hostile.p99", ratio, "ratio", None, Some(Budget::AtMost(2.0)));
+    let used = rig.host.store.used().await.expect("a size").0 as f64 / 1e6;
+    report.row("hostile.disk", used, "MB", None, Some(Budget::AtMost(200.0)));
+    report.remark("one peer sends without pause, one runs endless loops, 100 names of tier 0 send without pause");
+    report.remark("limits as by default; burst 1000 and no bucket for the quiet peer");
+    if let Ok(rig) = Arc::try_unwrap(rig) {
+        rig.close().await;
+    }
+}
+
+/// Returns the sorted times of calls made one after the other, in ms.
+async fn quiet_calls(rig: &Arc<Rig>, calls: usize) -> Vec<f64> {
+    let mut times = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        let started = Instant::now();
+        let at = rig.call(QUIET, "echo", &json!({ "text": "hello" })).await.expect("an answer");
+        times.push((at - started).as_secs_f64() * 1e3);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    sorted(times)
+}
+
+fn attack(rig: &Arc<Rig>, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<()>> {
+    let mut attackers = Vec::new();
+    let mut attacker = |peers: std::ops::Range<u64>, skill: &'static str, input: serde_json::Value| {
+        let (rig, stop) = (rig.clone(), stop.clone());
+        attackers.push(rig.tasks.clone().spawn(async move {
+            for n in peers.cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (_, bytes) = request(skill, &input);
+                rig.send(n, bytes).await;
+            }
+        }));
+    };
+    attacker(FLOOD..FLOOD + 1, "echo", json!({ "text": "flood" }));
+    attacker(1_000..1_100, "echo", json!({ "text": "flood" }));
+    attacker(ENDLESS..ENDLESS + 1, "hostile", json!({ "mode": "loop" }));
+    attackers
+}

@@ -1,0 +1,77 @@
+//! What the host costs, measured: every row is a ratio to something in the same run, or a figure with a budget. Run as
+//! `cargo xtask bench [GROUP…] [--json] [--smoke]`; `--smoke` runs each row once, to see that it runs.
+
+mod call;
+mod hostile;
+mod memory;
+mod recover;
+mod refusal;
+mod rig;
+mod row;
+mod start;
+
+use row::Report;
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Enough for figures.
+    Full,
+    /// Once.
+    Smoke,
+}
+
+impl Effort {
+    /// Returns how often to repeat something.
+    pub(crate) fn times(self, full: usize, smoke: usize) -> usize {
+        self.pick(full, smoke)
+    }
+
+    /// Returns the one that fits the effort.
+    pub(crate) fn pick<T>(self, full: T, smoke: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Smoke => smoke,
+        }
+    }
+}
+
+fn main() {
+    let mut report = Report::new();
+    let (mut groups, mut effort) = (Vec::new(), Effort::Full);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--json" => report.json = true,
+            "--smoke" => effort = Effort::Smoke,
+            // What cargo adds for benches and tests.
+            "--bench" | "--test" => {}
+            group if !group.starts_with('-') => groups.push(group.to_owned()),
+            other => {
+                eprintln!("error: the benches take group names, --json and --smoke, not {other:?}");
+                std::process::exit(2);
+            }
+        }
+    }
+    let known: [(&str, fn(&mut Report, Effort)); 6] = [
+        ("call", call::run),
+        ("start", start::run),
+        ("memory", memory::run),
+        ("refusal", refusal::run),
+        ("hostile", hostile::run),
+        ("recover", recover::run),
+    ];
+    if let Some(unknown) = groups.iter().find(|group| known.iter().all(|(name, _)| name != group)) {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        eprintln!("error: there is no group {unknown:?}: {}", names.join(", "));
+        std::process::exit(2);
+    }
+    report.effort = effort;
+    for (name, group) in known {
+        if groups.is_empty() || groups.iter().any(|wanted| wanted == name) {
+            group(&mut report, effort);
+        }
+    }
+    if !report.finish() {
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,205 @@
+//! A host in this process whose transport is the bench itself: what it sends arrives at once and is confirmed at once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use coworker_core::{PeerId, Tier};
+use coworker_host::config::Config;
+use coworker_host::control::{Progress, Request};
+use coworker_host::home::Home;
+use coworker_host::host::{Host, HostOptions};
+use coworker_host::tasks::Tasks;
+use coworker_host::transport::{Inbound, Link};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+/// Returns the folder of the build, where fixtures and samples lie.
+pub(crate) fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+}
+
+/// Returns a fixture's bytes.
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
+    let path = target().join("fixtures").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask bench`", path.display()))
+}
+
+/// Returns the echo component under another name of four letters: its bytes hold the name as data.
+pub(crate) fn renamed(wasm: &[u8], name: &str) -> Vec<u8> {
+    assert_eq!(name.len(), 4, "the name keeps its length");
+    let mut bytes = wasm.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(4).position(|four| four == b"echo")) {
+        bytes[at + found..at + found + 4].copy_from_slice(name.as_bytes());
+        at += found + 4;
+    }
+    bytes
+}
+
+/// Returns a peer that exists only here.
+pub(crate) fn peer(n: u64) -> PeerId {
+    format!("loop:{n:064x}").parse().expect("64 digits")
+}
+
+/// A host and the other end of its transport.
+pub(crate) struct Rig {
+    pub(crate) host: Arc<Host>,
+    inbox: mpsc::Sender<Inbound>,
+    waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Instant>>>>,
+    pub(crate) tasks: Tasks,
+    _dir: tempfile::TempDir,
+}
+
+impl Rig {
+    /// Returns a host that serves these components, all exposed, to peers 1 to 9 as known.
+    pub(crate) async fn serve(components: &[(&str, Vec<u8>)], config: Config) -> Self {
+        Self::serve_with(components, config, |_| {}).await
+    }
+
+    /// As `serve`, with more files in the folder, which need not come to be exposed.
+    pub(crate) async fn serve_with(
+        components: &[(&str, Vec<u8>)],
+        mut config: Config,
+        more: impl FnOnce(&Path),
+    ) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let served = dir.path().join("served");
+        std::fs::create_dir(&served).expect("a folder");
+        for (name, bytes) in components {
+            std::fs::write(served.join(format!("{name}.wasm")), bytes).expect("room on disk");
+        }
+        more(&served);
+        config.host.name = "bench".to_owned();
+        let home = Home::create(&dir.path().join("home")).expect("a home");
+        let lock = home.lock().expect("nobody else is here");
+        let identity = home.identity().expect("a key");
+        let (inbox, receiver) = mpsc::channel(1_024);
+        let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
+        let link = Link { me: identity.peer(), inbox: receiver, outbox };
+        let tasks = Tasks::new();
+        let options = HostOptions {
+            paths: vec![served],
+            serving: true,
+            program: Some(PathBuf::from(env!("CARGO_BIN_EXE_coworker-host"))),
+            ..HostOptions::default()
+        };
+        let host = Host::open(home, config, lock, &identity, &link, tasks.clone(), options).await.expect("a host");
+        let waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Instant>>>> = Arc::default();
+        let answers = waiting.clone();
+        tasks.spawn(async move {
+            while let Some(message) = sent.recv().await {
+                let at = Instant::now();
+                if let Some(waiter) = correlation(&message.bytes)
+                    .and_then(|id| answers.lock().expect("no panic under the lock").remove(id))
+                {
+                    let _ = waiter.send(at);
+                }
+                let _ = message.done.send(Ok(()));
+            }
+        });
+        host.start(link).await.expect("a start");
+        let rig = Self { host, inbox, waiting, tasks, _dir: dir };
+        rig.until_exposed(components.len()).await;
+        for n in 1..10 {
+            rig.trust(n, Tier::Known).await;
+        }
+        rig
+    }
+
+    /// Sets the tier of a peer.
+    pub(crate) async fn trust(&self, n: u64, tier: Tier) {
+        let request =
+            Request::TrustSet { peer: peer(n).to_string(), tier, span: None, calls: None, skills: None };
+        self.ask(request).await;
+    }
+
+    /// Asks the host as its owner.
+    pub(crate) async fn ask(&self, request: Request) -> Value {
+        self.host.handle(request, &Progress::silent()).await.expect("the owner's request works")
+    }
+
+    async fn until_exposed(&self, wanted: usize) {
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            let rows = self.ask(Request::SkillsList {}).await;
+            let exposed = rows.as_array().into_iter().flatten().filter(|row| crate::row::text(row, "state") == "exposed");
+            if exposed.count() >= wanted {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not exposed: {rows}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Sends a call and returns when its answer left the host.
+    pub(crate) async fn call(&self, from: u64, skill: &str, input: &Value) -> Option<Instant> {
+        let (correlation, bytes) = request(skill, input);
+        let answer = self.expect(&correlation);
+        self.send(from, bytes).await;
+        answer.await.ok()
+    }
+
+    /// Returns where the moment will come out at which an answer leaves.
+    pub(crate) fn expect(&self, correlation: &str) -> oneshot::Receiver<Instant> {
+        let (answered, answer) = oneshot::channel();
+        self.waiting.lock().expect("no panic under the lock").insert(correlation.to_owned(), answered);
+        answer
+    }
+
+    /// Makes a component look as if the host had died under it too often.
+    pub(crate) async fn quarantine(&self, digest: coworker_core::Digest) {
+        let write = move |c: &rusqlite::Connection| {
+            let digest = digest.as_bytes();
+            c.execute("INSERT INTO death (digest, deaths, at) VALUES (?1, 9, 0)", [digest.as_slice()])?;
+            Ok(())
+        };
+        self.host.store.write(write).await.expect("a row");
+        self.host.skills.rescan().await;
+    }
+
+    /// Sends bytes as a peer.
+    pub(crate) async fn send(&self, from: u64, bytes: Vec<u8>) {
+        let (kept, _) = oneshot::channel();
+        let id = coworker_host::clock::long_token();
+        let message = Inbound { from: peer(from), id, sent: coworker_host::clock::now(), bytes, kept };
+        self.inbox.send(message).await.expect("the host runs");
+    }
+
+    /// Stops the host.
+    pub(crate) async fn close(self) {
+        self.host.close(Duration::from_secs(5)).await.expect("an orderly end");
+    }
+}
+
+/// Returns a call as an old peer writes it, and its correlation id.
+pub(crate) fn request(skill: &str, input: &Value) -> (String, Vec<u8>) {
+    let correlation = coworker_host::clock::token();
+    let envelope = json!({
+        "protocol": "coworker", "version": "1.0", "type": "task_request",
+        "payload": { "skill": skill, "input": input }, "ttl": 3600, "sender_id": "bench",
+        "correlation_id": correlation,
+    });
+    (correlation, envelope.to_string().into_bytes())
+}
+
+/// Finds the correlation id without reading the rest: the bench should cost less than what it measures.
+fn correlation(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (_, rest) = text.split_once("\"correlation_id\"")?;
+    rest.split('"').nth(1)
+}
+
+/// Returns a runtime like the program's.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads")
+}
+
+/// Returns a configuration whose buckets and lines do not pace the bench.
+pub(crate) fn unpaced() -> Config {
+    let mut config = Config::default();
+    (config.rates.known, config.rates.internal, config.rates.burst) = (u32::MAX, u32::MAX, u32::MAX);
+    config.rates.untrusted = u32::MAX;
+    config
+}
