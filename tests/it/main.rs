@@ -1,1 +1,4 @@
 //! Black-box tests of the whole host.
+
+mod cli;
+mod support;

@@ -221,7 +221,10 @@ mod tests {
         let value = serde_json::json!({"k\u{202e}": "a\u{9b}\u{e0041}b\n"});
         let text = printable_json(&value.to_string());
         assert!(text.is_ascii(), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).ok(),
+            Some(value)
+        );
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Listener {
         };
         match std::fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => {
-                std::fs::remove_file(path).map_err(refuse)?
+                std::fs::remove_file(path).map_err(refuse)?;
             }
             Ok(_) => return Err(ControlError::NotASocket(path.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

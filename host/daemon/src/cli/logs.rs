@@ -1,0 +1,127 @@
+//! `logs`: what happened, to the owner's eyes only.
+
+use clap::Args;
+use coworker_core::TaskId;
+use serde_json::Value;
+
+use super::ui::Ui;
+use super::{Context, reach, show};
+use crate::control::Request;
+use crate::report::Failure;
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// One task: the decision, what it used, its log, and the reply
+    #[arg(long, value_name = "ID", conflicts_with = "probes")]
+    task: Option<TaskId>,
+    /// The most tasks to list, the newest first
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Names that peers asked for and do not see
+    #[arg(long)]
+    probes: bool,
+}
+
+pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failure> {
+    let one = options.task.is_some();
+    let request = if options.probes {
+        Request::Probes {}
+    } else {
+        Request::Logs {
+            task: options.task,
+            limit: options.limit,
+        }
+    };
+    let answer = reach::ask(context, request).await?;
+    context.ui.answer(
+        &answer,
+        match (options.probes, one) {
+            (true, _) => probes,
+            (_, true) => task,
+            _ => tasks,
+        },
+    );
+    Ok(())
+}
+
+fn tasks(ui: &Ui, answer: &Value) {
+    let rows: Vec<Vec<String>> = show::rows(answer)
+        .iter()
+        .map(|row| {
+            let who = if show::has(row, "name") {
+                show::text(row, "name")
+            } else {
+                show::id(row, "peer")
+            };
+            vec![
+                show::at(row, "received_at"),
+                show::text(row, "task"),
+                who,
+                show::short(row, "skill", 40),
+                show::text(row, "state"),
+                show::text(row, "outcome"),
+                show::took(row, "took_ms"),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        ui.advise("nothing happened yet");
+    } else {
+        ui.table(
+            &[
+                "RECEIVED", "TASK", "PEER", "SKILL", "STATE", "OUTCOME", "TOOK",
+            ],
+            &rows,
+        );
+    }
+}
+
+fn task(ui: &Ui, row: &Value) {
+    for key in [
+        "task", "peer", "name", "tier", "skill", "state", "outcome", "decision", "digest",
+        "attempts",
+    ] {
+        ui.field(key, &show::text(row, key));
+    }
+    ui.field("received", &show::at(row, "received_at"));
+    ui.field("took", &show::took(row, "took_ms"));
+    if let Some(used) = row.get("used").and_then(Value::as_object) {
+        for (what, much) in used {
+            ui.field(&crate::report::printable(what), &show::plain(much));
+        }
+    }
+    for line in show::list(row, "log") {
+        ui.line(&format!(
+            "{}  {:<5}  {}",
+            show::at(line, "at"),
+            show::text(line, "level"),
+            show::text(line, "line")
+        ));
+    }
+    if let Some(reply) = row.get("reply").filter(|reply| !reply.is_null()) {
+        ui.line("reply, exactly as the peer got it:");
+        ui.pretty(reply);
+    }
+}
+
+fn probes(ui: &Ui, answer: &Value) {
+    let rows: Vec<Vec<String>> = show::rows(answer)
+        .iter()
+        .map(|row| {
+            vec![
+                show::at(row, "last_at"),
+                show::called(row),
+                show::id(row, "peer"),
+                show::text(row, "tries"),
+                show::text(row, "class"),
+                show::short(row, "skill", 64),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        ui.advise("nobody asked for a name it does not see");
+    } else {
+        ui.table(&["LAST", "NAME", "PEER", "TRIES", "CLASS", "SKILL"], &rows);
+    }
+}

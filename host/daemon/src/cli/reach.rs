@@ -1,0 +1,89 @@
+//! Where a command's request goes: to the host that runs on the home, or else to one opened for this command alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Context;
+use super::ui::Latest;
+use crate::config::{Config, Settings};
+use crate::control::{Client, Progress, Request};
+use crate::home::Home;
+use crate::host::Host;
+use crate::report::Failure;
+
+/// Notes that may wait to be shown.
+const NOTES: usize = 16;
+/// How long a command waits for its own messages to leave before it ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Asks, and returns the answer.
+pub(super) async fn ask(context: &Context, request: Request) -> Result<Value, Failure> {
+    let home = context.home()?;
+    match ask_running(context, &home, &request).await? {
+        Some(value) => Ok(value),
+        None => ask_here(context, home, request).await,
+    }
+}
+
+/// Asks the host that runs on the home, or returns nothing where none does.
+pub(super) async fn ask_running(
+    context: &Context,
+    home: &Home,
+    request: &Request,
+) -> Result<Option<Value>, Failure> {
+    let Some(mut client) = Client::connect(&home.control_socket()).await? else {
+        return Ok(None);
+    };
+    let latest = Latest::default();
+    let asking = client.ask(request, |note| latest.set(note));
+    context.ui.watch(&latest, asking).await.map(Some)
+}
+
+/// Opens the home, carries the request out, and closes it again.
+async fn ask_here(context: &Context, home: Home, request: Request) -> Result<Value, Failure> {
+    let config = load(&home)?;
+    let latest = Latest::default();
+    let (progress, mut notes) = Progress::channel(NOTES);
+    let work = async {
+        let host = Host::offline(home, config).await?;
+        let answer = carry_out(&host, request, progress).await;
+        host.close(GRACE).await?;
+        answer
+    };
+    let told = async {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                ended = &mut work => return ended,
+                Some(note) = notes.recv() => latest.set(note),
+            }
+        }
+    };
+    context.ui.watch(&latest, told).await
+}
+
+async fn carry_out(
+    host: &Arc<Host>,
+    request: Request,
+    progress: Progress,
+) -> Result<Value, Failure> {
+    host.handle(request, &progress).await
+}
+
+/// Reads the configuration of a home.
+pub(super) fn load(home: &Home) -> Result<Config, Failure> {
+    Ok(settings(home)?.config)
+}
+
+/// Reads the configuration of a home, with the origin of every value.
+pub(super) fn settings(home: &Home) -> Result<Settings, Failure> {
+    Config::load(&home.config_file(), &[]).map_err(|error| {
+        let failure = Failure::from(error);
+        match failure.hint {
+            Some(_) => failure,
+            None => failure.hint("correct the file, or move it away to start from the defaults"),
+        }
+    })
+}

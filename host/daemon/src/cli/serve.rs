@@ -1,0 +1,166 @@
+//! `serve`: the host itself, from the first line to the second signal.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ui::{Colour, Ui};
+use super::{Context, init, reach, show, trace};
+use crate::home::Home;
+use crate::report::{Failure, printable};
+use crate::server::{ServeOptions, Server};
+
+/// What to serve, and where.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Skills to serve besides the home's: a .wasm file, or a folder of skills
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The network that carries messages
+    #[arg(long, value_enum, default_value_t = Transport::Loopback)]
+    transport: Transport,
+    /// Grant what the skills of every PATH ask for, without a question
+    #[arg(long)]
+    allow_grants: bool,
+    /// Let the cards of skills change without review; grants never
+    #[arg(long)]
+    dev: bool,
+}
+
+/// The networks that a host can be reached over.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Transport {
+    /// Other hosts on this machine
+    Loopback,
+}
+
+pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failure> {
+    let home = home(context)?;
+    let config = reach::load(&home)?;
+    trace::for_serve(&config.log)?;
+    let mut paths = Vec::new();
+    for path in options.paths {
+        paths.push(
+            std::path::absolute(&path)
+                .ok()
+                .filter(|path| path.exists())
+                .ok_or_else(|| {
+                    Failure::usage(format!("there is nothing at {}", path.display()))
+                        .hint("name a .wasm file or a folder of skills")
+                })?,
+        );
+    }
+    let Transport::Loopback = options.transport;
+    let mut signals = Signals::listen()?;
+    let serve = ServeOptions {
+        paths,
+        allow_grants: options.allow_grants,
+        dev: options.dev,
+        ..ServeOptions::default()
+    };
+    let server = tokio::select! {
+        server = Server::bind(home, config, serve) => server?,
+        () = signals.next() => return Ok(()),
+    };
+    let ready = server.ready_info().await?;
+    context.ui.answer(&ready, greet);
+    tokio::select! {
+        () = server.stop_requested() => {}
+        () = signals.next() => context.ui.advise("finishing what is under way; press Ctrl-C again to leave at once"),
+    }
+    leave(server.shutdown(), &mut signals).await
+}
+
+/// Waits for the work to end, or for a second signal.
+async fn leave(
+    ending: impl Future<Output = Result<(), Failure>>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    tokio::select! {
+        ended = ending => ended,
+        () = signals.next() => Err(Failure::failed("left before everything was finished")
+            .cause("a second signal came")
+            .hint("nothing that was acknowledged is lost: it is taken up at the next start")),
+    }
+}
+
+fn home(context: &Context) -> Result<Home, Failure> {
+    let path = context.home_path()?;
+    if path.exists() {
+        let home = Home::open(&path)?;
+        if home.identity_key().exists() {
+            return Ok(home);
+        }
+        // A folder that somebody made for us, or a home that was interrupted while it was made.
+        return Ok(Home::create(&path)?);
+    }
+    let home = init::make(&path, None)?;
+    context.ui.advise(&format!(
+        "made the home {}",
+        printable(&home.root().display().to_string())
+    ));
+    Ok(home)
+}
+
+fn greet(ui: &Ui, ready: &Value) {
+    ui.field("name", &show::text(ready, "name"));
+    ui.field("peer", &show::text(ready, "peer"));
+    ui.field("invite", &show::text(ready, "invite"));
+    ui.field("network", &show::text(ready, "transport"));
+    let mut example = None;
+    for seen in show::list(ready, "seen") {
+        let tier = show::text(seen, "tier");
+        let skills = show::list(seen, "skills");
+        let names = if skills.is_empty() {
+            "nothing".to_owned()
+        } else {
+            show::text(seen, "skills")
+        };
+        ui.field(&tier, &format!("sees {names}"));
+        if example.is_none() {
+            example = skills.first().map(show::plain);
+        }
+    }
+    for row in show::list(ready, "attention") {
+        let name = if show::has(row, "name") {
+            show::text(row, "name")
+        } else {
+            show::text(row, "file")
+        };
+        let state = ui.paint(Colour::Waiting, &show::text(row, "state"));
+        ui.line(&format!("{name}: {state}, {}", show::text(row, "reason")));
+    }
+    match example {
+        Some(skill) => ui.advise(&format!("try: coworker-host call self {skill} --input '{{}}'")),
+        None => ui.advise("nothing is offered yet: run `coworker-host skills list`, then `coworker-host skills expose NAME`"),
+    }
+}
+
+/// The two signals that ask a process to end.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let open = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::internal("cannot listen for signals").caused_by(&error))
+        };
+        Ok(Self {
+            interrupt: open(SignalKind::interrupt())?,
+            terminate: open(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

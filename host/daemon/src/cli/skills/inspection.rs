@@ -1,0 +1,116 @@
+//! One skill, laid open: what an owner reads before approving it.
+
+use serde_json::Value;
+
+use crate::cli::show;
+use crate::cli::ui::{Colour, Ui};
+use crate::report::printable;
+
+/// Prints everything.
+pub(super) fn whole(ui: &Ui, answer: &Value) {
+    for key in [
+        "name", "file", "state", "reason", "version", "tier", "digest", "previous",
+    ] {
+        if show::has(answer, key) {
+            ui.field(key, &show::text(answer, key));
+        }
+    }
+    if show::has(answer, "approved_at") {
+        ui.field(
+            "approved",
+            &format!(
+                "{} by {}",
+                show::at(answer, "approved_at"),
+                show::text(answer, "approved_by")
+            ),
+        );
+    }
+    if let Some(card) = answer.get("card").filter(|card| !card.is_null()) {
+        heading(ui, "what callers see");
+        ui.pretty(card);
+    }
+    heading(ui, "imports");
+    bullets(ui, show::list(answer, "imports"), "nothing");
+    can(ui, answer);
+    heading(ui, "what is granted");
+    match answer.get("granted").and_then(Value::as_object) {
+        Some(granted) if !granted.is_empty() => {
+            granted.iter().for_each(|(key, value)| {
+                ui.line(&format!("  {}: {}", printable(key), show::plain(value)));
+            });
+        }
+        _ => ui.line("  nothing"),
+    }
+    heading(ui, "limits of one call");
+    limits(ui, answer);
+    changes(ui, answer);
+}
+
+/// Prints what an approval is about: what it could do, what it asks for, and what would change.
+pub(super) fn review(ui: &Ui, answer: &Value) {
+    ui.field("skill", &show::text(answer, "name"));
+    ui.field("file", &show::text(answer, "file"));
+    ui.field("digest", &show::text(answer, "digest"));
+    if let Some(card) = answer
+        .get("card")
+        .filter(|card| show::has(card, "description"))
+    {
+        ui.field("description", &show::text(card, "description"));
+    }
+    if show::list(answer, "together").len() > 1 {
+        ui.field("approves", &show::text(answer, "together"));
+    }
+    can(ui, answer);
+    changes(ui, answer);
+}
+
+/// Prints the limits of an answer that carries them.
+pub(super) fn limits(ui: &Ui, answer: &Value) {
+    let limits = answer
+        .get("limits")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    limits.for_each(|(key, value)| ui.line(&format!("  {key:<16}{}", show::plain(value))));
+}
+
+fn can(ui: &Ui, answer: &Value) {
+    heading(ui, "the most it could ever do");
+    bullets(ui, show::list(answer, "ceiling"), "compute and answer");
+    heading(ui, "what it asks for");
+    bullets(ui, show::list(answer, "asks"), "nothing");
+}
+
+fn changes(ui: &Ui, answer: &Value) {
+    if !show::has(answer, "changes") {
+        return;
+    }
+    heading(ui, "what would change");
+    for change in show::list(answer, "changes") {
+        let waits = change.get("waits").and_then(Value::as_bool) == Some(true);
+        let note = if waits {
+            ui.paint(Colour::Waiting, "  (waits for you)")
+        } else {
+            String::new()
+        };
+        ui.line(&format!("  {}{note}", show::text(change, "what")));
+        for (mark, key) in [("-", "from"), ("+", "to")] {
+            if show::has(change, key) {
+                ui.line(&format!("    {mark} {}", show::text(change, key)));
+            }
+        }
+    }
+}
+
+fn heading(ui: &Ui, text: &str) {
+    ui.line(&ui.paint(Colour::Heading, &format!("{text}:")));
+}
+
+fn bullets(ui: &Ui, items: &[Value], none: &str) {
+    if items.is_empty() {
+        ui.line(&format!("  {none}"));
+    }
+    items
+        .iter()
+        .for_each(|item| ui.line(&format!("  {}", show::plain(item))));
+}

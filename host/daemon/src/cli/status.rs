@@ -1,0 +1,58 @@
+//! `status`: whether a host runs, and how it is.
+
+use serde_json::Value;
+
+use super::{Context, reach, show};
+use crate::control::Request;
+use crate::report::Failure;
+
+pub(super) async fn run(context: &Context) -> Result<(), Failure> {
+    let home = context.home()?;
+    let answer = reach::ask_running(context, &home, &Request::Status {})
+        .await?
+        .ok_or_else(|| {
+            Failure::unreachable("no host runs on this home")
+                .cause(format!(
+                    "nobody listens at {}",
+                    home.control_socket().display()
+                ))
+                .hint("run `coworker-host serve`")
+        })?;
+    context.ui.answer(&answer, |ui, answer| {
+        for key in [
+            "name",
+            "peer",
+            "transport",
+            "invite",
+            "home",
+            "version",
+            "pid",
+        ] {
+            ui.field(key, &show::text(answer, key));
+        }
+        ui.field("since", &show::at(answer, "ready_at"));
+        ui.field("skills", &counts(answer.get("skills")));
+        ui.field("tasks", &counts(answer.get("tasks")));
+        ui.field("outbox", &counts(answer.get("outbox")));
+        ui.field("peers", &show::text(answer, "peers"));
+        ui.field("requests", &show::text(answer, "trust_requests"));
+        ui.field("turned away", &counts(answer.get("turned_away")));
+    });
+    Ok(())
+}
+
+/// Returns `3 exposed, 1 hidden` for an object of counts.
+fn counts(value: Option<&Value>) -> String {
+    let Some(counts) = value.and_then(Value::as_object) else {
+        return String::new();
+    };
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(what, count)| format!("{} {}", show::plain(count), crate::report::printable(what)))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
