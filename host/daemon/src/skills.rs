@@ -210,7 +210,9 @@ impl Skills {
         scanner.watch.set(&scan.folders);
         let mut state = self.state.lock().await;
         state.take(scan, named);
-        self.settle(&mut state).await
+        self.settle(&mut state).await?;
+        self.tidy(&state).await;
+        Ok(())
     }
 }
 

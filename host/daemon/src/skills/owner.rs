@@ -117,7 +117,6 @@ impl Skills {
             None => self.show(&mut state, shown).await?,
         }
         self.settle(&mut state).await?;
-        self.tidy(&state).await;
         drop(state);
         self.row(&target)
     }
@@ -220,7 +219,7 @@ impl Skills {
             .await
             .map_err(|_| SkillsError::Stopping)?
             .map_err(SkillsError::Copies)?;
-        let held = token(&now.reviewed);
+        let held = now.reviewed.digest.to_string();
         self.store
             .roll_back(target.file.clone(), before.id, Some(held.clone()))
             .await?;

@@ -106,10 +106,11 @@ impl Skills {
         );
         state.entries = kept;
         self.ready.retain(|digest| runnable.contains(digest));
-        *self
-            .runnable
+        // What served until now may still be asked for, by a call that was let in a moment ago.
+        self.runnable
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = runnable;
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(runnable);
         *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rows);
         self.catalog.send_if_modified(|catalog| {
             let changed = !same(catalog, &entries);
@@ -296,10 +297,11 @@ fn update_row(standing: &Standing, file: &File) -> Option<UpdateRow> {
 
 fn same(catalog: &Catalog, entries: &[Arc<Entry>]) -> bool {
     let served = catalog.seen_by(coworker_core::Tier::Privileged).cards();
+    let known: HashSet<_> = served.iter().map(Arc::as_ptr).collect();
     served.len() == entries.len()
         && entries
             .iter()
-            .all(|entry| served.iter().any(|other| Arc::ptr_eq(entry, other)))
+            .all(|entry| known.contains(&Arc::as_ptr(entry)))
 }
 
 impl File {

@@ -183,22 +183,29 @@ impl Look<'_> {
             };
             let kind = FileType::from_raw_mode(stat.st_mode);
             let stem = name.strip_suffix(".wasm");
-            if !(stem.is_some() || kind == FileType::Directory || kind == FileType::Symlink) {
+            let meant = match kind {
+                FileType::Directory if stem.is_none() => {
+                    let inner = format!("{name}/skill.wasm");
+                    statat(folder, inner.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+                }
+                FileType::Symlink => true,
+                _ => stem.is_some(),
+            };
+            if !meant {
                 continue;
             }
             if seen == MOST {
                 beyond += 1;
                 continue;
             }
+            seen += 1;
             if kind == FileType::Symlink {
-                seen += 1;
                 self.scan
                     .ignored
                     .push((key(source, &name), "it is a symbolic link".to_owned()));
             } else if kind == FileType::Directory && stem.is_none() {
-                seen += usize::from(self.skill_folder(source, folder, &name));
+                self.skill_folder(source, folder, &name);
             } else {
-                seen += 1;
                 self.component(source, folder, &name);
             }
         }
@@ -212,23 +219,16 @@ impl Look<'_> {
         }
     }
 
-    /// Looks into a folder that may be a skill; returns whether it is meant as one.
-    fn skill_folder(&mut self, source: &Source, parent: &OwnedFd, name: &str) -> bool {
-        let inner = format!("{name}/skill.wasm");
-        if statat(parent, inner.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_err() {
-            return false;
-        }
-        let key = key(source, &inner);
+    fn skill_folder(&mut self, source: &Source, parent: &OwnedFd, name: &str) {
+        let key = key(source, &format!("{name}/skill.wasm"));
         self.scan.folders.insert(source.folder.join(name));
-        if name.parse::<SkillName>().is_err() {
-            self.scan.ignored.push((key, bad_name(name)));
-            return true;
+        if let Err(error) = name.parse::<SkillName>() {
+            return self.scan.ignored.push((key, error.to_string()));
         }
         match open_folder(parent, Path::new(name)) {
             Ok(folder) => self.within(key, &folder),
             Err(refused) => self.put(key, Err(refused)),
         }
-        true
     }
 
     fn within(&mut self, key: String, folder: &OwnedFd) {
@@ -239,8 +239,8 @@ impl Look<'_> {
     fn component(&mut self, source: &Source, folder: &OwnedFd, name: &str) {
         let key = key(source, name);
         let stem = name.strip_suffix(".wasm").unwrap_or(name);
-        if stem.parse::<SkillName>().is_err() {
-            return self.scan.ignored.push((key, bad_name(stem)));
+        if let Err(error) = stem.parse::<SkillName>() {
+            return self.scan.ignored.push((key, error.to_string()));
         }
         let found = self.read(&key, folder, name, &format!("{stem}.toml"));
         self.put(key, found);
@@ -323,13 +323,6 @@ fn key(source: &Source, name: &str) -> String {
         format!("skills/{name}")
     } else {
         source.folder.join(name).display().to_string()
-    }
-}
-
-fn bad_name(stem: &str) -> String {
-    match stem.parse::<SkillName>() {
-        Err(error) => error.to_string(),
-        Ok(_) => String::new(),
     }
 }
 

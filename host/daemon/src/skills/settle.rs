@@ -182,10 +182,9 @@ impl Skills {
         if let Err(error) = self.settle(&mut state).await {
             tracing::error!(%error, "skills could not be brought up to date");
         }
-        self.tidy(&state).await;
     }
 
-    /// Removes copies that nothing needs any more.
+    /// Removes copies that nothing needs any more. Only for who holds the scanner, so that nothing is copied meanwhile.
     pub(crate) async fn tidy(&self, state: &State) {
         let Ok(approved) = self.store.approved_digests().await else {
             return;
@@ -201,7 +200,7 @@ impl Skills {
         let swept = self.tasks.spawn_blocking(move || {
             vault.sweep(&approved.into_iter().collect(), &staged);
         });
-        // Nothing depends on the end of it, except that no new copy is made meanwhile.
+        // A copy that could not be removed is removed another time.
         let _ = swept.await;
     }
 }

@@ -129,7 +129,7 @@ impl State {
         if approved.reviewed == candidate.reviewed {
             return Standing::Same;
         }
-        if file.record.held.as_deref() == Some(token(&candidate.reviewed).as_str()) {
+        if file.record.held.as_deref() == Some(candidate.reviewed.digest.to_string().as_str()) {
             let why = "it was rolled back, and waits until it is exposed again".to_owned();
             return Standing::Waits(candidate, vec![why]);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coworker_core::approval::Reviewed;
-use coworker_core::{Grants, Limits, SkillName, StateGrant, Tier};
+use coworker_core::{Grants, Limits, SkillName, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -69,7 +69,7 @@ pub enum TextError {
         reached: PathBuf,
     },
     /// The component cannot run without something that is not asked for.
-    #[error("the component imports {0}, and nothing asks for the grant")]
+    #[error("the component imports {0}, which needs a grant: ask for it under `[grants]`")]
     Missing(&'static str),
 }
 
@@ -117,6 +117,7 @@ pub(crate) fn read(text: &str) -> Result<Wishes, TextError> {
             .map(|field| field.key)
             .collect();
         known("limits", limits, &keys)?;
+        overlay(&Limits::default(), limits)?;
         wishes.limits = limits.clone();
     }
     if let Some(skills) = section(&table, "skill", "skill")? {
@@ -286,10 +287,6 @@ fn check_grants(grants: &Grants) -> Result<(), TextError> {
             );
         }
     }
-    debug_assert!(matches!(
-        grants.state,
-        StateGrant::None | StateGrant::PerCaller | StateGrant::Shared
-    ));
     Ok(())
 }
 
