@@ -103,7 +103,10 @@ impl Skills {
         store: Store,
         tasks: Tasks,
     ) -> Result<Arc<Self>, SkillsError> {
-        let child = Child { program: options.exe.clone(), cache: options.home.cache() };
+        let child = Child {
+            program: options.exe.clone(),
+            cache: options.home.cache(),
+        };
         Self::open_with(options, sandbox, store, tasks, Arc::new(child)).await
     }
 
@@ -121,7 +124,12 @@ impl Skills {
         let rules = Rules::new(&options.config, options.allow_grants, options.dev, ours);
         let vault = Vault::open(options.home.clone()).map_err(SkillsError::Copies)?;
         let mut state = State::load(store.approvals().await?, HOST);
-        state.quarantined = store.quarantined(DEATHS).await?.into_iter().map(|(digest, _)| digest).collect();
+        state.quarantined = store
+            .quarantined(DEATHS)
+            .await?
+            .into_iter()
+            .map(|(digest, _)| digest)
+            .collect();
         let skills = Arc::new(Self {
             state: tokio::sync::Mutex::new(state),
             scanner: tokio::sync::Mutex::new(Scanner {
@@ -161,7 +169,11 @@ impl Skills {
     pub async fn load(&self, digest: &Digest) -> Result<Arc<Loaded>, SkillsError> {
         self.ready
             .get(digest, || async {
-                let runnable = self.runnable.read().unwrap_or_else(PoisonError::into_inner).contains(digest);
+                let runnable = self
+                    .runnable
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .contains(digest);
                 if !runnable {
                     return Err(SkillsError::NotApproved(*digest));
                 }
@@ -192,7 +204,10 @@ impl Skills {
     }
 
     fn rows(&self) -> Arc<Vec<SkillRow>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Looks at every place and acts on what is there. `named` are the places that the owner named at the start.

@@ -146,7 +146,7 @@ impl From<SkillsError> for Failure {
         let mut failure = Self::new(exit, error.to_string());
         match &error {
             SkillsError::Store(store) => {
-                failure = Self::from(store.clone()).because(failure.what);
+                failure = Self::from(store.clone()).cause(failure.what);
             }
             SkillsError::Path { why, .. } | SkillsError::NotReady { why, .. } => {
                 failure = failure.cause(why.clone())

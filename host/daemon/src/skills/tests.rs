@@ -1,6 +1,7 @@
 //! A host's skills in a folder of their own, with real files, a real store and real copies. Components are small texts,
 //! read by an examiner that fails in every way a real one can; `tests/real.rs` does the same with components.
 
+mod child;
 mod folder;
 mod grants;
 mod life;
