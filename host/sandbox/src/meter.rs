@@ -100,7 +100,7 @@ impl<F: Future> Future for Paced<'_, F> {
         this.meter.enter();
         let polled = this.inner.as_mut().poll(cx);
         let yielded = this.meter.leave();
-        if polled.is_pending() && !yielded {
+        if polled.is_pending() && (!yielded || this.turn.should_yield()) {
             this.turn.pause();
             this.waiting = true;
         }

@@ -59,6 +59,11 @@ pub trait Turn: Send + Sync {
     fn pause(&self);
     /// Waits for a place again.
     async fn resume(&self);
+    /// Returns whether somebody waits for the place. A guest that has computed for a tick then goes to the back of the
+    /// line: it is paused and resumed, as if it had waited.
+    fn should_yield(&self) -> bool {
+        false
+    }
 }
 
 /// A turn that is always one's own, for tests and single calls.
