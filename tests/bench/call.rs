@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use coworker_core::{
-    Catalog, Digest, Entry, Grants, Job, Limits, Prior, Sight, TaskId, Tier, Verdict, View, conclude, decode, encode,
-    judge,
+    Catalog, Digest, Entry, Grants, Job, Limits, Prior, Sight, TaskId, Tier, Verdict, View,
+    conclude, decode, encode, judge,
 };
 use coworker_sandbox::{Event, Sandbox, Unpaced};
 use serde_json::json;
 use wasmtime::component::{Component, ComponentType, Lift, Linker};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
-    UpdateDeadline,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder, UpdateDeadline,
 };
 
 use crate::Effort;
@@ -27,11 +27,23 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     let calls = effort.times(20_000, 20);
     let (bare, ours) = runtime.block_on(side_by_side(&echo, calls));
     report.row("call.bare", bare, "us", None, None);
-    report.row("call.in_process", ours, "us", Some("call.bare"), Some(Budget::Ratio(3.0)));
+    report.row(
+        "call.in_process",
+        ours,
+        "us",
+        Some("call.bare"),
+        Some(Budget::Ratio(3.0)),
+    );
     for in_flight in [1, 8, 64] {
         let rate = runtime.block_on(durable(&echo, in_flight, effort));
         let budget = (in_flight == 64).then_some(Budget::AtLeast(10_000.0));
-        report.row(&format!("call.durable.{in_flight}"), rate, "calls/s", None, budget);
+        report.row(
+            &format!("call.durable.{in_flight}"),
+            rate,
+            "calls/s",
+            None,
+            budget,
+        );
     }
 }
 
@@ -56,7 +68,10 @@ struct Bare {
 impl Bare {
     fn new(wasm: &[u8]) -> Self {
         let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(64).total_core_instances(64 * 8).total_memories(128).total_tables(256);
+        pool.total_component_instances(64)
+            .total_core_instances(64 * 8)
+            .total_memories(128)
+            .total_tables(256);
         let mut config = Config::new();
         config
             .epoch_interruption(true)
@@ -66,7 +81,9 @@ impl Bare {
         let engine = Engine::new(&config).expect("an engine");
         let component = Component::new(&engine, wasm).expect("echo compiles");
         let mut linker: Linker<StoreLimits> = Linker::new(&engine);
-        linker.define_unknown_imports_as_traps(&component).expect("echo imports types only");
+        linker
+            .define_unknown_imports_as_traps(&component)
+            .expect("echo imports types only");
         let pre = linker.instantiate_pre(&component).expect("echo links");
         Self { engine, pre }
     }
@@ -77,25 +94,43 @@ impl Bare {
         store.limiter(|limits| limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
-        let instance = self.pre.instantiate_async(&mut store).await.expect("echo starts");
-        let guest = instance.get_export_index(&mut store, None, "coworker:skill/guest@0.1.0").expect("a skill");
-        let invoke = instance.get_export_index(&mut store, Some(&guest), "invoke").expect("a skill");
+        let instance = self
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .expect("echo starts");
+        let guest = instance
+            .get_export_index(&mut store, None, "coworker:skill/guest@0.1.0")
+            .expect("a skill");
+        let invoke = instance
+            .get_export_index(&mut store, Some(&guest), "invoke")
+            .expect("a skill");
         let invoke = instance
             .get_typed_func::<(&str, &str), (Result<String, Failure>,)>(&mut store, invoke)
             .expect("the world's types");
-        invoke.call_async(&mut store, ("echo", input)).await.expect("echo answers").0.expect("echo never fails")
+        invoke
+            .call_async(&mut store, ("echo", input))
+            .await
+            .expect("echo answers")
+            .0
+            .expect("echo never fails")
     }
 }
 
 /// Measures both in turns, so that whatever the machine does meets both; returns the medians in µs.
 async fn side_by_side(wasm: &[u8], calls: usize) -> (f64, f64) {
     let bare = Bare::new(wasm);
-    let sandbox = Sandbox::new(coworker_sandbox::Config::default(), coworker_sandbox::Ports::default()).expect("a sandbox");
+    let sandbox = Sandbox::new(
+        coworker_sandbox::Config::default(),
+        coworker_sandbox::Ports::default(),
+    )
+    .expect("a sandbox");
     let examined = sandbox.examine(wasm).expect("echo is a skill");
     let digest = Digest::of(wasm);
     let loaded = sandbox.load(digest, wasm).expect("echo loads");
     let manifest = examined.manifests.into_iter().next().expect("one skill");
-    let entry = Entry::new(manifest, digest, Grants::default(), Limits::default()).expect("a schema");
+    let entry =
+        Entry::new(manifest, digest, Grants::default(), Limits::default()).expect("a schema");
     let catalog = Catalog::new(vec![Arc::new(entry)]);
     let input = json!({ "text": "hello" });
     let text = input.to_string();
@@ -113,7 +148,10 @@ async fn side_by_side(wasm: &[u8], calls: usize) -> (f64, f64) {
         ours.push(started.elapsed().as_secs_f64() * 1e6);
         assert!(answer.contains("task_response"), "{answer}");
     }
-    (percentile(&sorted(theirs), 0.5), percentile(&sorted(ours), 0.5))
+    (
+        percentile(&sorted(theirs), 0.5),
+        percentile(&sorted(ours), 0.5),
+    )
 }
 
 /// Bytes in, bytes out, with everything between but a disk.
@@ -135,7 +173,9 @@ async fn whole(
         wallet: None,
         limits_input: Limits::default().input,
     };
-    let Verdict::Run { entry, input } = judge(&envelope, &view) else { panic!("the skill is visible") };
+    let Verdict::Run { entry, input } = judge(&envelope, &view) else {
+        panic!("the skill is visible")
+    };
     let job = Job {
         digest: entry.digest,
         skill: entry.manifest.name.clone(),
@@ -147,7 +187,10 @@ async fn whole(
         caller: coworker_core::CallerKey("bench".to_owned()),
     };
     let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-    sandbox.call(loaded, &job, Arc::new(Unpaced), &events).await.expect("echo answers");
+    sandbox
+        .call(loaded, &job, Arc::new(Unpaced), &events)
+        .await
+        .expect("echo answers");
     drop(events);
     let mut output = String::new();
     while let Some(event) = told.recv().await {
@@ -156,7 +199,13 @@ async fn whole(
         }
     }
     let message = conclude(&entry, &output, None).expect("a valid output");
-    encode(&envelope.reply(message, now), &coworker_core::Sender { name: "bench", wallet: None })
+    encode(
+        &envelope.reply(message, now),
+        &coworker_core::Sender {
+            name: "bench",
+            wallet: None,
+        },
+    )
 }
 
 /// Returns calls per second of a whole host with so many requests in flight, from eight peers.
@@ -175,7 +224,9 @@ async fn durable(wasm: &[u8], in_flight: usize, effort: Effort) -> f64 {
             let (rig, done, input) = (rig.clone(), done.clone(), input.clone());
             rig.tasks.clone().spawn(async move {
                 while Instant::now() < until {
-                    rig.call(1 + caller as u64 % 8, "echo", &input).await.expect("an answer");
+                    rig.call(1 + caller as u64 % 8, "echo", &input)
+                        .await
+                        .expect("an answer");
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             })

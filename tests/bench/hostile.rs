@@ -38,12 +38,36 @@ async fn measure(report: &mut Report, effort: Effort) {
     let crowded = quiet_calls(&rig, calls).await;
     stop.store(true, Ordering::Relaxed);
     futures::future::join_all(attackers).await;
-    report.row("hostile.quiet.p99", percentile(&alone, 0.99), "ms", None, None);
-    report.row("hostile.crowded.p99", percentile(&crowded, 0.99), "ms", None, None);
+    report.row(
+        "hostile.quiet.p99",
+        percentile(&alone, 0.99),
+        "ms",
+        None,
+        None,
+    );
+    report.row(
+        "hostile.crowded.p99",
+        percentile(&crowded, 0.99),
+        "ms",
+        None,
+        None,
+    );
     let ratio = percentile(&crowded, 0.99) / percentile(&alone, 0.99);
-    report.row("hostile.p99", ratio, "ratio", None, Some(Budget::AtMost(2.0)));
+    report.row(
+        "hostile.p99",
+        ratio,
+        "ratio",
+        None,
+        Some(Budget::AtMost(2.0)),
+    );
     let used = rig.host.store.used().await.expect("a size").0 as f64 / 1e6;
-    report.row("hostile.disk", used, "MB", None, Some(Budget::AtMost(200.0)));
+    report.row(
+        "hostile.disk",
+        used,
+        "MB",
+        None,
+        Some(Budget::AtMost(200.0)),
+    );
     report.remark("one peer sends without pause, one runs endless loops, 100 names of tier 0 send without pause");
     report.remark("limits as by default; burst 1000 and no bucket for the quiet peer");
     if let Ok(rig) = Arc::try_unwrap(rig) {
@@ -56,7 +80,10 @@ async fn quiet_calls(rig: &Arc<Rig>, calls: usize) -> Vec<f64> {
     let mut times = Vec::with_capacity(calls);
     for _ in 0..calls {
         let started = Instant::now();
-        let at = rig.call(QUIET, "echo", &json!({ "text": "hello" })).await.expect("an answer");
+        let at = rig
+            .call(QUIET, "echo", &json!({ "text": "hello" }))
+            .await
+            .expect("an answer");
         times.push((at - started).as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -65,18 +92,19 @@ async fn quiet_calls(rig: &Arc<Rig>, calls: usize) -> Vec<f64> {
 
 fn attack(rig: &Arc<Rig>, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<()>> {
     let mut attackers = Vec::new();
-    let mut attacker = |peers: std::ops::Range<u64>, skill: &'static str, input: serde_json::Value| {
-        let (rig, stop) = (rig.clone(), stop.clone());
-        attackers.push(rig.tasks.clone().spawn(async move {
-            for n in peers.cycle() {
-                if stop.load(Ordering::Relaxed) {
-                    return;
+    let mut attacker =
+        |peers: std::ops::Range<u64>, skill: &'static str, input: serde_json::Value| {
+            let (rig, stop) = (rig.clone(), stop.clone());
+            attackers.push(rig.tasks.clone().spawn(async move {
+                for n in peers.cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (_, bytes) = request(skill, &input);
+                    rig.send(n, bytes).await;
                 }
-                let (_, bytes) = request(skill, &input);
-                rig.send(n, bytes).await;
-            }
-        }));
-    };
+            }));
+        };
     attacker(FLOOD..FLOOD + 1, "echo", json!({ "text": "flood" }));
     attacker(1_000..1_100, "echo", json!({ "text": "flood" }));
     attacker(ENDLESS..ENDLESS + 1, "hostile", json!({ "mode": "loop" }));

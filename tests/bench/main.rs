@@ -60,7 +60,10 @@ fn main() {
         ("hostile", hostile::run),
         ("recover", recover::run),
     ];
-    if let Some(unknown) = groups.iter().find(|group| known.iter().all(|(name, _)| name != group)) {
+    if let Some(unknown) = groups
+        .iter()
+        .find(|group| known.iter().all(|(name, _)| name != group))
+    {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         eprintln!("error: there is no group {unknown:?}: {}", names.join(", "));
         std::process::exit(2);

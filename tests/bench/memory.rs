@@ -50,7 +50,9 @@ async fn many(rig: &Arc<Rig>, calls: usize) {
             let rig = rig.clone();
             rig.tasks.clone().spawn(async move {
                 for _ in 0..calls / 16 + 1 {
-                    rig.call(1 + caller % 8, "echo", &json!({ "text": "hello" })).await.expect("an answer");
+                    rig.call(1 + caller % 8, "echo", &json!({ "text": "hello" }))
+                        .await
+                        .expect("an answer");
                 }
             })
         })

@@ -15,7 +15,9 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         for _ in 0..effort.times(10, 1) {
             let serving = program.serve_until_ready().await;
             let load = (0..20).map(|_| serving.try_call_self("e000"));
-            let _ = tokio::time::timeout(Duration::from_millis(30), futures::future::join_all(load)).await;
+            let _ =
+                tokio::time::timeout(Duration::from_millis(30), futures::future::join_all(load))
+                    .await;
             serving.stop();
             let again = program.serve_until_ready().await;
             again.call_self("e000").await;
@@ -24,5 +26,11 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         }
         sorted(times)
     });
-    report.row("recover.host", percentile(&times, 1.0), "ms", None, Some(Budget::AtMost(5_000.0)));
+    report.row(
+        "recover.host",
+        percentile(&times, 1.0),
+        "ms",
+        None,
+        Some(Budget::AtMost(5_000.0)),
+    );
 }

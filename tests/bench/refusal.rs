@@ -23,8 +23,13 @@ const BOUND: f64 = 4.5;
 const IN_FLIGHT: usize = 32;
 /// What the control class has more.
 const INJECTED_US: f64 = 20.0;
-const CLASSES: [(&str, &str); 5] =
-    [("absent", "none"), ("hidden", "hide"), ("pending", "pend"), ("too low", "high"), ("unavailable", "dead")];
+const CLASSES: [(&str, &str); 5] = [
+    ("absent", "none"),
+    ("hidden", "hide"),
+    ("pending", "pend"),
+    ("too low", "high"),
+    ("unavailable", "dead"),
+];
 
 /// Where the host's own trace of refusals goes: by correlation id, µs from receipt until the reply was ready.
 #[derive(Clone, Default)]
@@ -59,7 +64,10 @@ impl<S: tracing::Subscriber> Layer<S> for Ready {
         let mut fields = Fields::default();
         event.record(&mut fields);
         if let Some(ns) = fields.ready_ns {
-            self.0.lock().expect("no panic under the lock").insert(fields.correlation, ns as f64 / 1_000.0);
+            self.0
+                .lock()
+                .expect("no panic under the lock")
+                .insert(fields.correlation, ns as f64 / 1_000.0);
         }
     }
 }
@@ -67,16 +75,33 @@ impl<S: tracing::Subscriber> Layer<S> for Ready {
 pub(crate) fn run(report: &mut Report, effort: Effort) {
     let ready = Ready::default();
     // Only this group listens; in a run of several groups the layer stays, and hears nothing more.
-    let _ = tracing_subscriber::registry().with(ready.clone()).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(ready.clone())
+        .try_init();
     let rounds = effort.times(20_000, 4);
     let (before, after) = runtime().block_on(measure(&ready, rounds, effort.times(5_000, 4)));
     let names: Vec<&str> = CLASSES.iter().map(|class| class.0).collect();
     let (first, why) = worst(&before, &names);
     let (second, why_after) = worst(&after, &names);
-    let control: Vec<f64> = before[0].iter().map(|sample| sample + INJECTED_US).collect();
+    let control: Vec<f64> = before[0]
+        .iter()
+        .map(|sample| sample + INJECTED_US)
+        .collect();
     let noticed = welch(&before[1], &control).abs();
-    report.row("refusal.t", first.max(second), "|t|", None, Some(Budget::AtMost(BOUND)));
-    report.row("refusal.control", noticed, "|t|", None, Some(Budget::AtLeast(BOUND)));
+    report.row(
+        "refusal.t",
+        first.max(second),
+        "|t|",
+        None,
+        Some(Budget::AtMost(BOUND)),
+    );
+    report.row(
+        "refusal.control",
+        noticed,
+        "|t|",
+        None,
+        Some(Budget::AtLeast(BOUND)),
+    );
     report.remark(&format!(
         "until ready: {first:.2} ({why}), {} a class; receipt to release: {second:.2} ({why_after}), {} a class; \
          {IN_FLIGHT} in flight, rates unlimited",
@@ -85,21 +110,34 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     ));
 }
 
-async fn measure(ready: &Ready, until_ready: usize, to_release: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+async fn measure(
+    ready: &Ready,
+    until_ready: usize,
+    to_release: usize,
+) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let rig = Arc::new(prepare().await);
     let rounds = until_ready.max(to_release);
     // Every class equally often, in an order that nothing else in the host follows.
-    let mut order: Vec<usize> = (0..rounds * CLASSES.len()).map(|n| n % CLASSES.len()).collect();
+    let mut order: Vec<usize> = (0..rounds * CLASSES.len())
+        .map(|n| n % CLASSES.len())
+        .collect();
     shuffle(&mut order);
     let order = Arc::new(Mutex::new(order));
     let samples: Arc<Mutex<Vec<Vec<f64>>>> = Arc::new(Mutex::new(vec![Vec::new(); CLASSES.len()]));
     let correlations: Arc<Mutex<Vec<(usize, String)>>> = Arc::default();
     let callers: Vec<_> = (0..IN_FLIGHT)
         .map(|caller| {
-            let (rig, order, samples, correlations) = (rig.clone(), order.clone(), samples.clone(), correlations.clone());
+            let (rig, order, samples, correlations) = (
+                rig.clone(),
+                order.clone(),
+                samples.clone(),
+                correlations.clone(),
+            );
             rig.tasks.clone().spawn(async move {
                 loop {
-                    let Some(class) = order.lock().expect("no panic under the lock").pop() else { return };
+                    let Some(class) = order.lock().expect("no panic under the lock").pop() else {
+                        return;
+                    };
                     let (correlation, bytes) = crate::rig::request(CLASSES[class].1, &json!({}));
                     let answer = rig.expect(&correlation);
                     let started = Instant::now();
@@ -107,7 +145,10 @@ async fn measure(ready: &Ready, until_ready: usize, to_release: usize) -> (Vec<V
                     let Ok(at) = answer.await else { return };
                     let took = (at - started).as_secs_f64() * 1e6;
                     samples.lock().expect("no panic under the lock")[class].push(took);
-                    correlations.lock().expect("no panic under the lock").push((class, correlation));
+                    correlations
+                        .lock()
+                        .expect("no panic under the lock")
+                        .push((class, correlation));
                 }
             })
         })
@@ -116,11 +157,16 @@ async fn measure(ready: &Ready, until_ready: usize, to_release: usize) -> (Vec<V
     let ready = ready.0.lock().expect("no panic under the lock");
     let mut before = vec![Vec::new(); CLASSES.len()];
     for (class, correlation) in correlations.lock().expect("no panic under the lock").iter() {
-        let sample = ready.get(correlation).copied().expect("the host traced every refusal");
+        let sample = ready
+            .get(correlation)
+            .copied()
+            .expect("the host traced every refusal");
         before[*class].push(sample);
     }
     let mut after = samples.lock().expect("no panic under the lock").clone();
-    after.iter_mut().for_each(|class| class.truncate(to_release));
+    after
+        .iter_mut()
+        .for_each(|class| class.truncate(to_release));
     if let Ok(rig) = Arc::try_unwrap(rig) {
         rig.close().await;
     }
@@ -131,15 +177,25 @@ async fn measure(ready: &Ready, until_ready: usize, to_release: usize) -> (Vec<V
 async fn prepare() -> Rig {
     let named = |name: &str| crate::rig::renamed(&fixture("echo"), name);
     let dead = named("dead");
-    let components = [("hide", named("hide")), ("high", named("high")), ("dead", dead.clone())];
+    let components = [
+        ("hide", named("hide")),
+        ("high", named("high")),
+        ("dead", dead.clone()),
+    ];
     let rig = Rig::serve_with(&components, unpaced(), |served| {
         std::fs::write(served.join("pend.wasm"), named("pend")).expect("room on disk");
         std::fs::write(served.join("pend.toml"), "[grants]\nstate = true\n").expect("room on disk");
     })
     .await;
-    rig.ask(Request::SkillsHide { name: "hide".into() }).await;
-    let raise =
-        Request::SkillsConfigure { name: "high".into(), min_tier: Some(Tier::Privileged), limits: serde_json::Map::new() };
+    rig.ask(Request::SkillsHide {
+        name: "hide".into(),
+    })
+    .await;
+    let raise = Request::SkillsConfigure {
+        name: "high".into(),
+        min_tier: Some(Tier::Privileged),
+        limits: serde_json::Map::new(),
+    };
     rig.ask(raise).await;
     rig.quarantine(Digest::of(&dead)).await;
     rig
@@ -164,7 +220,11 @@ fn welch(a: &[f64], b: &[f64]) -> f64 {
     let moments = |samples: &[f64]| {
         let n = samples.len() as f64;
         let mean = samples.iter().sum::<f64>() / n;
-        let variance = samples.iter().map(|sample| (sample - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let variance = samples
+            .iter()
+            .map(|sample| (sample - mean).powi(2))
+            .sum::<f64>()
+            / (n - 1.0);
         (mean, variance / n)
     };
     if a.len() < 2 || b.len() < 2 {
@@ -172,7 +232,11 @@ fn welch(a: &[f64], b: &[f64]) -> f64 {
     }
     let ((mean_a, error_a), (mean_b, error_b)) = (moments(a), moments(b));
     let error = (error_a + error_b).sqrt();
-    if error == 0.0 { 0.0 } else { (mean_a - mean_b) / error }
+    if error == 0.0 {
+        0.0
+    } else {
+        (mean_a - mean_b) / error
+    }
 }
 
 /// Fisher and Yates, with the system's randomness.

@@ -23,7 +23,8 @@ pub(crate) fn target() -> PathBuf {
 /// Returns a fixture's bytes.
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let path = target().join("fixtures").join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask bench`", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask bench`", path.display()))
 }
 
 /// Returns the echo component under another name of four letters: its bytes hold the name as data.
@@ -31,7 +32,10 @@ pub(crate) fn renamed(wasm: &[u8], name: &str) -> Vec<u8> {
     assert_eq!(name.len(), 4, "the name keeps its length");
     let mut bytes = wasm.to_vec();
     let mut at = 0;
-    while let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(4).position(|four| four == b"echo")) {
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| rest.windows(4).position(|four| four == b"echo"))
+    {
         bytes[at + found..at + found + 4].copy_from_slice(name.as_bytes());
         at += found + 4;
     }
@@ -77,7 +81,11 @@ impl Rig {
         let identity = home.identity().expect("a key");
         let (inbox, receiver) = mpsc::channel(1_024);
         let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
-        let link = Link { me: identity.peer(), inbox: receiver, outbox };
+        let link = Link {
+            me: identity.peer(),
+            inbox: receiver,
+            outbox,
+        };
         let tasks = Tasks::new();
         let options = HostOptions {
             paths: vec![served],
@@ -85,7 +93,9 @@ impl Rig {
             program: Some(PathBuf::from(env!("CARGO_BIN_EXE_coworker-host"))),
             ..HostOptions::default()
         };
-        let host = Host::open(home, config, lock, &identity, &link, tasks.clone(), options).await.expect("a host");
+        let host = Host::open(home, config, lock, &identity, &link, tasks.clone(), options)
+            .await
+            .expect("a host");
         let waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Instant>>>> = Arc::default();
         let answers = waiting.clone();
         tasks.spawn(async move {
@@ -100,7 +110,13 @@ impl Rig {
             }
         });
         host.start(link).await.expect("a start");
-        let rig = Self { host, inbox, waiting, tasks, _dir: dir };
+        let rig = Self {
+            host,
+            inbox,
+            waiting,
+            tasks,
+            _dir: dir,
+        };
         rig.until_exposed(components.len()).await;
         for n in 1..10 {
             rig.trust(n, Tier::Known).await;
@@ -110,21 +126,33 @@ impl Rig {
 
     /// Sets the tier of a peer.
     pub(crate) async fn trust(&self, n: u64, tier: Tier) {
-        let request =
-            Request::TrustSet { peer: peer(n).to_string(), tier, span: None, calls: None, skills: None };
+        let request = Request::TrustSet {
+            peer: peer(n).to_string(),
+            tier,
+            span: None,
+            calls: None,
+            skills: None,
+        };
         self.ask(request).await;
     }
 
     /// Asks the host as its owner.
     pub(crate) async fn ask(&self, request: Request) -> Value {
-        self.host.handle(request, &Progress::silent()).await.expect("the owner's request works")
+        self.host
+            .handle(request, &Progress::silent())
+            .await
+            .expect("the owner's request works")
     }
 
     async fn until_exposed(&self, wanted: usize) {
         let deadline = Instant::now() + Duration::from_secs(300);
         loop {
             let rows = self.ask(Request::SkillsList {}).await;
-            let exposed = rows.as_array().into_iter().flatten().filter(|row| crate::row::text(row, "state") == "exposed");
+            let exposed = rows
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|row| crate::row::text(row, "state") == "exposed");
             if exposed.count() >= wanted {
                 return;
             }
@@ -144,7 +172,10 @@ impl Rig {
     /// Returns where the moment will come out at which an answer leaves.
     pub(crate) fn expect(&self, correlation: &str) -> oneshot::Receiver<Instant> {
         let (answered, answer) = oneshot::channel();
-        self.waiting.lock().expect("no panic under the lock").insert(correlation.to_owned(), answered);
+        self.waiting
+            .lock()
+            .expect("no panic under the lock")
+            .insert(correlation.to_owned(), answered);
         answer
     }
 
@@ -152,7 +183,10 @@ impl Rig {
     pub(crate) async fn quarantine(&self, digest: coworker_core::Digest) {
         let write = move |c: &rusqlite::Connection| {
             let digest = digest.as_bytes();
-            c.execute("INSERT INTO death (digest, deaths, at) VALUES (?1, 9, 0)", [digest.as_slice()])?;
+            c.execute(
+                "INSERT INTO death (digest, deaths, at) VALUES (?1, 9, 0)",
+                [digest.as_slice()],
+            )?;
             Ok(())
         };
         self.host.store.write(write).await.expect("a row");
@@ -163,13 +197,22 @@ impl Rig {
     pub(crate) async fn send(&self, from: u64, bytes: Vec<u8>) {
         let (kept, _) = oneshot::channel();
         let id = coworker_host::clock::long_token();
-        let message = Inbound { from: peer(from), id, sent: coworker_host::clock::now(), bytes, kept };
+        let message = Inbound {
+            from: peer(from),
+            id,
+            sent: coworker_host::clock::now(),
+            bytes,
+            kept,
+        };
         self.inbox.send(message).await.expect("the host runs");
     }
 
     /// Stops the host.
     pub(crate) async fn close(self) {
-        self.host.close(Duration::from_secs(5)).await.expect("an orderly end");
+        self.host
+            .close(Duration::from_secs(5))
+            .await
+            .expect("an orderly end");
     }
 }
 
@@ -193,13 +236,20 @@ fn correlation(bytes: &[u8]) -> Option<&str> {
 
 /// Returns a runtime like the program's.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("threads")
 }
 
 /// Returns a configuration whose buckets and lines do not pace the bench.
 pub(crate) fn unpaced() -> Config {
     let mut config = Config::default();
-    (config.rates.known, config.rates.internal, config.rates.burst) = (u32::MAX, u32::MAX, u32::MAX);
+    (
+        config.rates.known,
+        config.rates.internal,
+        config.rates.burst,
+    ) = (u32::MAX, u32::MAX, u32::MAX);
     config.rates.untrusted = u32::MAX;
     config
 }

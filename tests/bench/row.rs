@@ -27,12 +27,26 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new() -> Self {
-        Self { json: false, effort: Effort::Full, rows: Vec::new(), missed: Vec::new() }
+        Self {
+            json: false,
+            effort: Effort::Full,
+            rows: Vec::new(),
+            missed: Vec::new(),
+        }
     }
 
     /// Prints a row. `baseline` names the row that this one is divided by.
-    pub(crate) fn row(&mut self, name: &str, value: f64, unit: &str, baseline: Option<&str>, budget: Option<Budget>) {
-        let divisor = baseline.and_then(|name| self.rows.iter().find(|row| row.0 == name)).map(|row| row.1);
+    pub(crate) fn row(
+        &mut self,
+        name: &str,
+        value: f64,
+        unit: &str,
+        baseline: Option<&str>,
+        budget: Option<Budget>,
+    ) {
+        let divisor = baseline
+            .and_then(|name| self.rows.iter().find(|row| row.0 == name))
+            .map(|row| row.1);
         let ratio = divisor.map(|divisor| value / divisor);
         let met = budget.map(|budget| match budget {
             Budget::AtMost(most) => value <= most,
@@ -52,7 +66,10 @@ impl Report {
             println!("{row}");
         } else {
             if self.rows.is_empty() {
-                println!("{:<24} {:>12} {:<8} {:>8}  {:<12} met", "name", "value", "unit", "ratio", "budget");
+                println!(
+                    "{:<24} {:>12} {:<8} {:>8}  {:<12} met",
+                    "name", "value", "unit", "ratio", "budget"
+                );
             }
             let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             let verdict = match met {
@@ -62,7 +79,10 @@ impl Report {
                 Some(false) => "NO",
             };
             let budget = words.unwrap_or_else(|| "-".to_owned());
-            println!("{name:<24} {:>12} {unit:<8} {ratio:>8}  {budget:<12} {verdict}", figure(value));
+            println!(
+                "{name:<24} {:>12} {unit:<8} {ratio:>8}  {budget:<12} {verdict}",
+                figure(value)
+            );
         }
         if met == Some(false) && self.effort == Effort::Full {
             self.missed.push(name.to_owned());

@@ -20,17 +20,32 @@ async fn measure(report: &mut Report, effort: Effort) {
     for &count in counts {
         let program = Program::with_skills(count);
         let cold = program.serve_until_ready().await;
-        report.row(&format!("start.cold.{count}"), cold.ready_ms, "ms", None, None);
+        report.row(
+            &format!("start.cold.{count}"),
+            cold.ready_ms,
+            "ms",
+            None,
+            None,
+        );
         cold.stop();
         let warm = program.serve_until_ready().await;
         let budget = (count == 100).then_some(Budget::AtMost(300.0));
-        report.row(&format!("start.warm.{count}"), warm.ready_ms, "ms", None, budget);
+        report.row(
+            &format!("start.warm.{count}"),
+            warm.ready_ms,
+            "ms",
+            None,
+            budget,
+        );
         if count == 1 {
             let started = Instant::now();
             program.drop_in("late");
             while !warm.try_call_self("late").await {
                 tokio::time::sleep(Duration::from_millis(2)).await;
-                assert!(started.elapsed() < Duration::from_secs(60), "the file was not picked up");
+                assert!(
+                    started.elapsed() < Duration::from_secs(60),
+                    "the file was not picked up"
+                );
             }
             let took = started.elapsed().as_secs_f64() * 1e3;
             report.row("dropin", took, "ms", None, Some(Budget::AtMost(500.0)));
@@ -50,7 +65,12 @@ impl Program {
     pub(crate) fn with_skills(skills: usize) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let program = Self { dir, skills };
-        let made = program.command().arg("init").stdout(Stdio::null()).status().expect("the program runs");
+        let made = program
+            .command()
+            .arg("init")
+            .stdout(Stdio::null())
+            .status()
+            .expect("the program runs");
         assert!(made.success());
         let config = format!(
             "[host]\nname = \"bench\"\ndefault_visibility = \"exposed\"\n[loopback]\ndir = {:?}\n",
@@ -71,21 +91,35 @@ impl Program {
     pub(crate) fn drop_in(&self, name: &str) {
         let skills = self.home().join("skills");
         std::fs::write(skills.join("part"), renamed(&fixture("echo"), name)).expect("room on disk");
-        std::fs::rename(skills.join("part"), skills.join(format!("{name}.wasm"))).expect("one folder");
+        std::fs::rename(skills.join("part"), skills.join(format!("{name}.wasm")))
+            .expect("one folder");
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_coworker-host"));
-        command.arg("--home").arg(self.home()).env_remove("RUST_LOG").stdin(Stdio::null());
+        command
+            .arg("--home")
+            .arg(self.home())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
         command
     }
 
     /// Starts the program and waits until it answers its owner and serves all it has.
     pub(crate) async fn serve_until_ready(&self) -> Serving {
         let started = Instant::now();
-        let child =
-            self.command().arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
-        let mut serving = Serving { child, home: self.home(), ready_ms: 0.0 };
+        let child = self
+            .command()
+            .arg("serve")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        let mut serving = Serving {
+            child,
+            home: self.home(),
+            ready_ms: 0.0,
+        };
         let deadline = Instant::now() + Duration::from_secs(300);
         while serving.exposed().await < self.skills {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -110,12 +144,18 @@ impl Serving {
 
     async fn exposed(&self) -> usize {
         let rows = self.ask(&Request::SkillsList {}).await.unwrap_or_default();
-        rows.as_array().into_iter().flatten().filter(|row| text(row, "state") == "exposed").count()
+        rows.as_array()
+            .into_iter()
+            .flatten()
+            .filter(|row| text(row, "state") == "exposed")
+            .count()
     }
 
     /// Asks as the owner; nothing while nobody answers.
     pub(crate) async fn ask(&self, request: &Request) -> Option<Value> {
-        let mut client = Client::connect(&self.home.join("control.sock")).await.ok()??;
+        let mut client = Client::connect(&self.home.join("control.sock"))
+            .await
+            .ok()??;
         client.ask(request, |_| {}).await.ok()
     }
 
@@ -132,7 +172,9 @@ impl Serving {
             timeout: None,
             as_tier: None,
         };
-        self.ask(&request).await.is_some_and(|answer| answer.get("success") == Some(&Value::Bool(true)))
+        self.ask(&request)
+            .await
+            .is_some_and(|answer| answer.get("success") == Some(&Value::Bool(true)))
     }
 
     /// Ends the program at once, as a crash would.

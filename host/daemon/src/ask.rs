@@ -34,7 +34,9 @@ impl Answer {
     /// Returns the payload exactly as the peer sent it.
     pub fn payload(&self) -> Value {
         let whole = read_lenient(&self.bytes, MAX_DEPTH).ok();
-        whole.and_then(|mut whole| whole.get_mut("payload").map(Value::take)).unwrap_or_default()
+        whole
+            .and_then(|mut whole| whole.get_mut("payload").map(Value::take))
+            .unwrap_or_default()
     }
 }
 
@@ -64,7 +66,8 @@ impl Asks {
     /// Returns where the answer to a question will come out. Call before asking.
     pub fn expect(&self, peer: &PeerId, correlation: &str) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
-        self.lock().insert((peer.clone(), correlation.to_owned()), sender);
+        self.lock()
+            .insert((peer.clone(), correlation.to_owned()), sender);
         receiver
     }
 
@@ -73,13 +76,20 @@ impl Asks {
         self.lock().remove(&(peer.clone(), correlation.to_owned()));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(PeerId, String), oneshot::Sender<Answer>>> {
+    fn lock(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<(PeerId, String), oneshot::Sender<Answer>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Asks a peer and waits. The question is on disk before it leaves; if nobody waits any more it is not sent later.
-pub async fn ask(host: &Host, peer: &PeerId, message: Message, within: Duration) -> Result<Answer, AskError> {
+pub async fn ask(
+    host: &Host,
+    peer: &PeerId,
+    message: Message,
+    within: Duration,
+) -> Result<Answer, AskError> {
     let correlation = clock::long_token();
     let id = CorrelationId::new(&correlation);
     let bytes = host.encode(id, message).into_bytes();
@@ -94,5 +104,8 @@ pub async fn ask(host: &Host, peer: &PeerId, message: Message, within: Duration)
     host.asks.give_up(peer, &correlation);
     host.store.unask(&correlation).await?;
     host.outbox.withdraw(peer, row).await?;
-    Err(AskError::Timeout { peer: peer.clone(), within })
+    Err(AskError::Timeout {
+        peer: peer.clone(),
+        within,
+    })
 }

@@ -10,7 +10,9 @@ pub const BOUNDARY: Duration = Duration::from_millis(25);
 
 /// Returns the time by the system's clock.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -48,7 +50,9 @@ pub struct Boundary {
 impl Boundary {
     /// Returns the grid that starts now.
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self {
+            origin: Instant::now(),
+        }
     }
 
     /// Returns the first point of the grid after `at`.

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coworker_core::{Bytes, CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode};
+use coworker_core::{
+    Bytes, CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode,
+};
 use coworker_sandbox::{Ports, Sandbox};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -129,8 +131,9 @@ impl Host {
             ..StoreOptions::default()
         };
         let store = Store::open(&home.store(), options_of_store)?;
-        let network = port::http::Network::new(port::http::environment())
-            .map_err(|error| Failure::internal("the HTTP client cannot be set up").cause(error.to_string()))?;
+        let network = port::http::Network::new(port::http::environment()).map_err(|error| {
+            Failure::internal("the HTTP client cannot be set up").cause(error.to_string())
+        })?;
         let ports = Ports {
             llm: None,
             state: Some(Arc::new(port::state::StoredState(store.clone()))),
@@ -138,14 +141,21 @@ impl Host {
         };
         let live = config.host.live_instances;
         let sandbox = Sandbox::new(
-            coworker_sandbox::Config { cache_dir: Some(home.cache()), live_instances: live, ..Default::default() },
+            coworker_sandbox::Config {
+                cache_dir: Some(home.cache()),
+                live_instances: live,
+                ..Default::default()
+            },
             ports,
         )
-        .map_err(|error| Failure::config("the sandbox cannot be set up").cause(error.to_string()))?;
+        .map_err(|error| {
+            Failure::config("the sandbox cannot be set up").cause(error.to_string())
+        })?;
         let program = match options.program {
             Some(program) => program,
-            None => std::env::current_exe()
-                .map_err(|error| Failure::internal("this program cannot find itself").cause(error.to_string()))?,
+            None => std::env::current_exe().map_err(|error| {
+                Failure::internal("this program cannot find itself").cause(error.to_string())
+            })?,
         };
         let skills = Skills::open(
             SkillsOptions {
@@ -215,7 +225,8 @@ impl Host {
         if self.serving {
             self.restore().await?;
         }
-        self.intake.spawn(crate::inbox::run(self.clone(), link.inbox));
+        self.intake
+            .spawn(crate::inbox::run(self.clone(), link.inbox));
         self.intake.spawn(crate::perform::run(self.clone()));
         self.intake.spawn(crate::server::housekeeping(self.clone()));
         Ok(())
@@ -228,12 +239,14 @@ impl Host {
             debug_assert_eq!(row.state, TaskState::Running);
             let waiting = Waiting::stored(row.task, What::Interrupted(row.digest), row.expires);
             let tier = self.trust.tier(&row.peer);
-            self.lines().restore(&row.peer, tier, waiting, row.size.len());
+            self.lines()
+                .restore(&row.peer, tier, waiting, row.size.len());
         }
         for row in self.store.queued().await? {
             let waiting = Waiting::stored(row.task, What::First, row.expires);
             let tier = self.trust.tier(&row.peer);
-            self.lines().restore(&row.peer, tier, waiting, row.size.len());
+            self.lines()
+                .restore(&row.peer, tier, waiting, row.size.len());
         }
         self.wake.notify_one();
         Ok(())
@@ -250,7 +263,9 @@ impl Host {
             }
         };
         if tokio::time::timeout(grace, drained).await.is_err() {
-            tracing::warn!("some work was not finished in time and is taken up again at the next start");
+            tracing::warn!(
+                "some work was not finished in time and is taken up again at the next start"
+            );
         }
         self.tasks.stop();
         self.tasks.ended().await;
@@ -273,7 +288,13 @@ impl Host {
             accepts: Vec::new(),
             message,
         };
-        encode(&envelope, &Sender { name: &self.name, wallet: None })
+        encode(
+            &envelope,
+            &Sender {
+                name: &self.name,
+                wallet: None,
+            },
+        )
     }
 
     /// Sends an answer that is on disk: to a session at this machine at once, to others by the outbox.
@@ -285,8 +306,19 @@ impl Host {
             tokio::time::sleep_until(release).await;
         }
         if let Ok(envelope) = coworker_core::decode(&row.bytes) {
-            let correlation = envelope.correlation.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.asks.complete(&row.peer, &correlation, Answer { envelope, bytes: row.bytes });
+            let correlation = envelope
+                .correlation
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            self.asks.complete(
+                &row.peer,
+                &correlation,
+                Answer {
+                    envelope,
+                    bytes: row.bytes,
+                },
+            );
         }
         if let Err(error) = self.store.sent(vec![row.id], clock::now()).await {
             tracing::warn!(%error, "an answer could not be marked as delivered");
@@ -304,7 +336,12 @@ impl Host {
     }
 
     /// Notes that a task runs, until the guard is dropped, so that the owner can stop it.
-    pub fn running<'h>(&'h self, task: TaskId, peer: &PeerId, stop: &CancellationToken) -> Running<'h> {
+    pub fn running<'h>(
+        &'h self,
+        task: TaskId,
+        peer: &PeerId,
+        stop: &CancellationToken,
+    ) -> Running<'h> {
         self.runs().insert(task, (peer.clone(), stop.clone()));
         Running { host: self, task }
     }

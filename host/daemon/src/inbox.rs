@@ -1,8 +1,8 @@
 //! What arrives. A request is judged fit to wait by its size, its kind and the room in its peer's line; then it goes to
 //! disk, and only then does the transport hear that we have it. Nothing here reads the catalog.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coworker_core::{
@@ -91,7 +91,10 @@ pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
     if candidates.is_empty() {
         return;
     }
-    let arrivals = candidates.iter().map(|candidate| candidate.arrival.clone()).collect();
+    let arrivals = candidates
+        .iter()
+        .map(|candidate| candidate.arrival.clone())
+        .collect();
     let accepted = host.store.accept_all(arrivals).await;
     for (candidate, accepted) in candidates.into_iter().zip(accepted) {
         match accepted {
@@ -108,7 +111,13 @@ pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
 
 /// Decides whether a message is a request that may wait. Everything else is dealt with here.
 async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
-    let Inbound { from, id, sent, bytes, kept } = message;
+    let Inbound {
+        from,
+        id,
+        sent,
+        bytes,
+        kept,
+    } = message;
     let count = |counter: &AtomicU64| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
@@ -145,13 +154,20 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         return done(kept);
     }
     if from.scheme() != Scheme::Local
-        && let Err(error) = host.trust.seen(&from, envelope.claimed_name.as_deref(), now).await
+        && let Err(error) = host
+            .trust
+            .seen(&from, envelope.claimed_name.as_deref(), now)
+            .await
     {
         tracing::error!(%error, "a peer could not be noted");
         return None;
     }
     let size = bytes.len();
-    if host.lines().reserve(&from, host.trust.tier(&from), size).is_err() {
+    if host
+        .lines()
+        .reserve(&from, host.trust.tier(&from), size)
+        .is_err()
+    {
         count(&host.counters.crowded);
         busy(host, &from, &envelope).await;
         return done(kept);
@@ -168,11 +184,21 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         received: now,
         expires,
     };
-    Some(Candidate { arrival, envelope, size, kept })
+    Some(Candidate {
+        arrival,
+        envelope,
+        size,
+        kept,
+    })
 }
 
 fn keep(host: &Host, candidate: Candidate, accepted: Accepted) {
-    let Candidate { arrival, envelope, size, kept } = candidate;
+    let Candidate {
+        arrival,
+        envelope,
+        size,
+        kept,
+    } = candidate;
     let (task, what) = match accepted {
         Accepted::Fresh => (arrival.task, What::First),
         Accepted::SameMessage { of } | Accepted::Duplicate { of } => (of, What::Again),
@@ -194,10 +220,19 @@ async fn answer(
     now: Timestamp,
     kept: oneshot::Sender<()>,
 ) -> Option<Candidate> {
-    let correlation = envelope.correlation.as_ref().map(ToString::to_string).unwrap_or_default();
-    match host.store.answered(&from, &correlation, bytes.clone(), now).await {
+    let correlation = envelope
+        .correlation
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    match host
+        .store
+        .answered(&from, &correlation, bytes.clone(), now)
+        .await
+    {
         Ok(true) => {
-            host.asks.complete(&from, &correlation, Answer { envelope, bytes });
+            host.asks
+                .complete(&from, &correlation, Answer { envelope, bytes });
         }
         Ok(false) => {
             host.counters.unasked.fetch_add(1, Ordering::Relaxed);
@@ -219,7 +254,10 @@ async fn busy(host: &Host, peer: &PeerId, envelope: &Envelope) {
     {
         let mut told = host.busy();
         let now = Instant::now();
-        if told.get(peer).is_some_and(|at| now.duration_since(*at) < BUSY_EVERY) {
+        if told
+            .get(peer)
+            .is_some_and(|at| now.duration_since(*at) < BUSY_EVERY)
+        {
             return;
         }
         if told.len() >= BUSY_PEERS {
@@ -231,7 +269,11 @@ async fn busy(host: &Host, peer: &PeerId, envelope: &Envelope) {
         told.insert(peer.clone(), now);
     }
     let reply = host.encode(envelope.correlation.clone(), Refusal::Busy.message());
-    if let Err(error) = host.outbox.push(peer.clone(), reply.into_bytes(), None).await {
+    if let Err(error) = host
+        .outbox
+        .push(peer.clone(), reply.into_bytes(), None)
+        .await
+    {
         tracing::warn!(%error, "a peer could not be told that we are busy");
     }
 }

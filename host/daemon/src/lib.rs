@@ -1,21 +1,21 @@
 //! Adapters around the decision core: transports, store, skills folder, control socket, command line.
 
-pub mod cli;
-pub mod report;
-pub mod config;
-pub mod home;
-pub mod clock;
-pub mod tasks;
-pub mod control;
-pub mod host;
-pub mod server;
-pub mod inbox;
-pub mod turns;
-pub mod perform;
-pub mod outbox;
 pub mod ask;
-pub mod trust;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod home;
+pub mod host;
+pub mod inbox;
+pub mod outbox;
+pub mod perform;
+pub mod port;
+pub mod report;
+pub mod server;
 pub mod skills;
 pub mod store;
-pub mod port;
+pub mod tasks;
 pub mod transport;
+pub mod trust;
+pub mod turns;

@@ -37,7 +37,10 @@ pub struct Outbox {
 #[derive(Debug)]
 enum Command {
     /// A row that is on disk, to leave not before a point in time.
-    Send { row: OutRow, release: Option<Instant> },
+    Send {
+        row: OutRow,
+        release: Option<Instant>,
+    },
     /// Something came from this peer: it can be reached.
     Awake(PeerId),
     /// Send nothing more of what waits in memory for this peer: the disk has changed.
@@ -48,23 +51,56 @@ enum Command {
 
 impl Outbox {
     /// Starts the sending loop over a transport's outbox, with what earlier runs left.
-    pub async fn open(store: Store, out: mpsc::Sender<Outgoing>, tasks: &Tasks) -> Result<Self, StoreError> {
+    pub async fn open(
+        store: Store,
+        out: mpsc::Sender<Outgoing>,
+        tasks: &Tasks,
+    ) -> Result<Self, StoreError> {
         let (commands, orders) = mpsc::unbounded_channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let outbox = Self { store: store.clone(), commands, load: load.clone() };
+        let outbox = Self {
+            store: store.clone(),
+            commands,
+            load: load.clone(),
+        };
         for peer in store.outbox_peers().await? {
             outbox.order(Command::Awake(peer));
         }
-        let sender = Sender { store, out, lanes: HashMap::new(), sending: FuturesUnordered::new(), delayed: FuturesUnordered::new(), load };
+        let sender = Sender {
+            store,
+            out,
+            lanes: HashMap::new(),
+            sending: FuturesUnordered::new(),
+            delayed: FuturesUnordered::new(),
+            load,
+        };
         tasks.spawn(sender.run(orders, tasks.clone()));
         Ok(outbox)
     }
 
     /// Puts a message on disk and on its way. Returns its row.
-    pub async fn push(&self, peer: PeerId, bytes: Vec<u8>, task: Option<TaskId>) -> Result<i64, StoreError> {
+    pub async fn push(
+        &self,
+        peer: PeerId,
+        bytes: Vec<u8>,
+        task: Option<TaskId>,
+    ) -> Result<i64, StoreError> {
         let message_id = clock::long_token();
-        let id = self.store.push(peer.clone(), bytes.clone(), task, message_id.clone()).await?;
-        self.send(OutRow { id, peer, bytes, task, tries: 0, message_id }, None);
+        let id = self
+            .store
+            .push(peer.clone(), bytes.clone(), task, message_id.clone())
+            .await?;
+        self.send(
+            OutRow {
+                id,
+                peer,
+                bytes,
+                task,
+                tries: 0,
+                message_id,
+            },
+            None,
+        );
         Ok(id)
     }
 
@@ -135,10 +171,20 @@ struct Sender {
 impl Sender {
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Command>, tasks: Tasks) {
         loop {
-            let load = self.lanes.values().filter(|lane| lane.asleep_until.is_none());
-            let load = load.map(|lane| lane.waiting.len() + lane.on_the_wire).sum::<usize>() + self.delayed.len();
+            let load = self
+                .lanes
+                .values()
+                .filter(|lane| lane.asleep_until.is_none());
+            let load = load
+                .map(|lane| lane.waiting.len() + lane.on_the_wire)
+                .sum::<usize>()
+                + self.delayed.len();
             self.load.store(load, Ordering::Relaxed);
-            let wake = self.lanes.values().filter_map(|lane| lane.asleep_until).min();
+            let wake = self
+                .lanes
+                .values()
+                .filter_map(|lane| lane.asleep_until)
+                .min();
             tokio::select! {
                 () = tasks.stopped() => return,
                 order = orders.recv() => match order {
@@ -167,7 +213,10 @@ impl Sender {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Send { row, release: Some(release) } if release > Instant::now() => {
+            Command::Send {
+                row,
+                release: Some(release),
+            } if release > Instant::now() => {
                 self.delayed.push(Box::pin(async move {
                     tokio::time::sleep_until(release).await;
                     row
@@ -176,7 +225,10 @@ impl Sender {
             Command::Send { row, .. } => self.enqueue(row),
             Command::Awake(peer) => {
                 // A peer that never had a lane may still have rows from an earlier run.
-                let lane = self.lanes.entry(peer).or_insert_with(|| Lane { more: true, ..Lane::default() });
+                let lane = self.lanes.entry(peer).or_insert_with(|| Lane {
+                    more: true,
+                    ..Lane::default()
+                });
                 lane.asleep_until = None;
             }
             Command::Reload(peer) => {
@@ -216,7 +268,12 @@ impl Sender {
         let dry: Vec<PeerId> = self
             .lanes
             .iter()
-            .filter(|(_, lane)| lane.more && lane.waiting.is_empty() && lane.on_the_wire == 0 && lane.asleep_until.is_none())
+            .filter(|(_, lane)| {
+                lane.more
+                    && lane.waiting.is_empty()
+                    && lane.on_the_wire == 0
+                    && lane.asleep_until.is_none()
+            })
             .map(|(peer, _)| peer.clone())
             .collect();
         for peer in dry {
@@ -234,23 +291,39 @@ impl Sender {
                 }
             }
         }
-        let Self { lanes, sending, out, .. } = self;
-        for lane in lanes.values_mut().filter(|lane| lane.asleep_until.is_none()) {
+        let Self {
+            lanes,
+            sending,
+            out,
+            ..
+        } = self;
+        for lane in lanes
+            .values_mut()
+            .filter(|lane| lane.asleep_until.is_none())
+        {
             while lane.on_the_wire < WINDOW {
-                let Some(row) = lane.waiting.pop_front() else { break };
+                let Some(row) = lane.waiting.pop_front() else {
+                    break;
+                };
                 lane.on_the_wire += 1;
                 sending.push(Box::pin(carry(out.clone(), row)));
             }
         }
         self.lanes.retain(|_, lane| {
-            lane.more || lane.on_the_wire > 0 || !lane.waiting.is_empty() || lane.asleep_until.is_some() || lane.failures > 0
+            lane.more
+                || lane.on_the_wire > 0
+                || !lane.waiting.is_empty()
+                || lane.asleep_until.is_some()
+                || lane.failures > 0
         });
     }
 
     async fn settle(&mut self, done: Vec<Sent>) {
         let mut gone = Vec::with_capacity(done.len());
         for (row, outcome) in done {
-            let Some(lane) = self.lanes.get_mut(&row.peer) else { continue };
+            let Some(lane) = self.lanes.get_mut(&row.peer) else {
+                continue;
+            };
             lane.on_the_wire = lane.on_the_wire.saturating_sub(1);
             lane.held.remove(&row.id);
             match outcome {
@@ -278,12 +351,17 @@ impl Sender {
 
     /// Lets a peer that cannot be reached alone for a while. What waits for it stays on disk only.
     fn rest(&mut self, peer: &PeerId) {
-        let Some(lane) = self.lanes.get_mut(peer) else { return };
+        let Some(lane) = self.lanes.get_mut(peer) else {
+            return;
+        };
         lane.forget_waiting();
         lane.more = true;
         if lane.asleep_until.is_none() {
-            let pause = FIRST_PAUSE.saturating_mul(1 << lane.failures.min(10)).min(LAST_PAUSE);
-            let jitter = 0.75 + f64::from(u16::from_be_bytes(clock::random())) / f64::from(u16::MAX) / 2.0;
+            let pause = FIRST_PAUSE
+                .saturating_mul(1 << lane.failures.min(10))
+                .min(LAST_PAUSE);
+            let jitter =
+                0.75 + f64::from(u16::from_be_bytes(clock::random())) / f64::from(u16::MAX) / 2.0;
             lane.failures = lane.failures.saturating_add(1);
             lane.asleep_until = Some(Instant::now() + pause.mul_f64(jitter));
         }
@@ -292,10 +370,17 @@ impl Sender {
 
 async fn carry(out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
     let (done, outcome) = oneshot::channel();
-    let message = Outgoing { to: row.peer.clone(), id: row.message_id.clone(), bytes: row.bytes.clone(), done };
+    let message = Outgoing {
+        to: row.peer.clone(),
+        id: row.message_id.clone(),
+        bytes: row.bytes.clone(),
+        done,
+    };
     let sent = match out.send(message).await {
         Ok(()) => outcome.await.unwrap_or(Err(SendError::Unconfirmed)),
-        Err(_) => Err(SendError::Unreachable("the transport has stopped".to_owned())),
+        Err(_) => Err(SendError::Unreachable(
+            "the transport has stopped".to_owned(),
+        )),
     };
     (row, sent)
 }

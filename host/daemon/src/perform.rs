@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    CallerKey, Digest, Entry, Envelope, Job, Message, PeerId, Prior, Refusal, Scheme, TaskId, Timestamp, Verdict,
-    View, conclude, decode, judge,
+    CallerKey, Digest, Entry, Envelope, Job, Message, PeerId, Prior, Refusal, Scheme, TaskId,
+    Timestamp, Verdict, View, conclude, decode, judge,
 };
-use coworker_sandbox::{CallError, Event, Turn, Usage};
+use coworker_sandbox::{CallError, Event, Turn, Usage, Which};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -50,14 +50,33 @@ pub enum What {
 
 impl Waiting {
     /// Returns a request for its line. A large one is read again from disk.
-    pub fn new(task: TaskId, what: What, envelope: Envelope, received: Instant, expires: Timestamp, size: usize) -> Self {
+    pub fn new(
+        task: TaskId,
+        what: What,
+        envelope: Envelope,
+        received: Instant,
+        expires: Timestamp,
+        size: usize,
+    ) -> Self {
         let envelope = (size <= CACHED).then(|| Box::new(envelope));
-        Self { task, what, envelope, received, expires }
+        Self {
+            task,
+            what,
+            envelope,
+            received,
+            expires,
+        }
     }
 
     /// Returns a request from an earlier run of the host.
     pub fn stored(task: TaskId, what: What, expires: Timestamp) -> Self {
-        Self { task, what, envelope: None, received: Instant::now(), expires }
+        Self {
+            task,
+            what,
+            envelope: None,
+            received: Instant::now(),
+            expires,
+        }
     }
 }
 
@@ -67,11 +86,16 @@ pub async fn run(host: Arc<Host>) {
         if host.intake.is_stopping() {
             return;
         }
-        let next = host.lines().next(|peer| host.trust.tier(peer), |peer, tier| host.rates.take(peer, tier));
+        let next = host.lines().next(
+            |peer| host.trust.tier(peer),
+            |peer, tier| host.rates.take(peer, tier),
+        );
         match next {
             Next::Start(peer, waiting) => {
                 let host = host.clone();
-                host.jobs.clone().spawn(async move { turn(host, peer, waiting).await });
+                host.jobs
+                    .clone()
+                    .spawn(async move { turn(host, peer, waiting).await });
             }
             Next::Later(wait) => tokio::select! {
                 () = host.intake.stopped() => return,
@@ -100,13 +124,18 @@ impl Drop for Live<'_> {
 }
 
 async fn turn(host: Arc<Host>, peer: PeerId, waiting: Waiting) {
-    let live = Live { host: &host, peer: &peer };
+    let live = Live {
+        host: &host,
+        peer: &peer,
+    };
     let task = waiting.task;
     match serve(&host, &peer, waiting, live).await {
         Ok(()) => {}
         // The owner took the peer's tasks back while this one ran: its answer is not wanted.
         Err(StoreError::NotOpen) => tracing::debug!(%task, "a task was cancelled"),
-        Err(error) => tracing::error!(%task, %error, "a task could not be finished; it is taken up again after a restart"),
+        Err(error) => {
+            tracing::error!(%task, %error, "a task could not be finished; it is taken up again after a restart")
+        }
     }
 }
 
@@ -116,13 +145,30 @@ struct Turning<'a> {
     peer: &'a PeerId,
     task: TaskId,
     envelope: Envelope,
-    received: Instant,
 }
 
-async fn serve(host: &Host, peer: &PeerId, waiting: Waiting, live: Live<'_>) -> Result<(), StoreError> {
-    let Waiting { task, what, envelope, received, expires } = waiting;
-    let Some(envelope) = open(host, task, envelope).await? else { return Ok(()) };
-    let turning = Turning { host, peer, task, envelope, received };
+async fn serve(
+    host: &Host,
+    peer: &PeerId,
+    waiting: Waiting,
+    live: Live<'_>,
+) -> Result<(), StoreError> {
+    let Waiting {
+        task,
+        what,
+        envelope,
+        received,
+        expires,
+    } = waiting;
+    let Some(envelope) = open(host, task, envelope).await? else {
+        return Ok(());
+    };
+    let turning = Turning {
+        host,
+        peer,
+        task,
+        envelope,
+    };
     let now = clock::now();
     let prior = match what {
         What::Again => host.store.recorded(task).await?,
@@ -162,22 +208,49 @@ async fn serve(host: &Host, peer: &PeerId, waiting: Waiting, live: Live<'_>) -> 
             if again {
                 return turning.send(message, Some(release)).await;
             }
-            turning.finish("UNKNOWN_SKILL", Some(message), Ran::default(), Some(release)).await
+            turning
+                .finish(
+                    "UNKNOWN_SKILL",
+                    Some(message),
+                    Ran::default(),
+                    Some(release),
+                )
+                .await
         }
         Verdict::Reply(message) => {
             let outcome = outcome_of(&message);
-            turning.finish(outcome, Some(message), Ran::default(), None).await
+            turning
+                .finish(outcome, Some(message), Ran::default(), None)
+                .await
         }
         Verdict::TrustAsk { requested, reason } => {
-            let correlation = turning.envelope.correlation.as_ref().map(ToString::to_string);
-            let message = match host.trust.asked(peer, requested, &reason, correlation).await? {
-                Asked::Granted(tier) => Message::TrustGrant { tier, reason: "granted".to_owned() },
-                Asked::Waits => Message::TrustDeny { requested, reason: "manual approval required".to_owned() },
+            let correlation = turning
+                .envelope
+                .correlation
+                .as_ref()
+                .map(ToString::to_string);
+            let message = match host
+                .trust
+                .asked(peer, requested, &reason, correlation)
+                .await?
+            {
+                Asked::Granted(tier) => Message::TrustGrant {
+                    tier,
+                    reason: "granted".to_owned(),
+                },
+                Asked::Waits => Message::TrustDeny {
+                    requested,
+                    reason: "manual approval required".to_owned(),
+                },
             };
-            turning.finish("TRUST", Some(message), Ran::default(), None).await
+            turning
+                .finish("TRUST", Some(message), Ran::default(), None)
+                .await
         }
         Verdict::Run { .. } if expires <= now => {
-            turning.finish("BUSY", Some(Refusal::Busy.message()), Ran::default(), None).await
+            turning
+                .finish("BUSY", Some(Refusal::Busy.message()), Ran::default(), None)
+                .await
         }
         Verdict::Run { entry, input } => {
             if let What::Interrupted(digest) = what
@@ -186,7 +259,9 @@ async fn serve(host: &Host, peer: &PeerId, waiting: Waiting, live: Live<'_>) -> 
                 return turning.refuse(&Refusal::Interrupted, Ran::default()).await;
             }
             if !host.trust.spend(peer, entry.manifest.min_tier, now).await? {
-                let refusal = Refusal::UnknownSkill { name: entry.manifest.name.to_string() };
+                let refusal = Refusal::UnknownSkill {
+                    name: entry.manifest.name.to_string(),
+                };
                 return turning.refuse(&refusal, Ran::default()).await;
             }
             turning.run(&entry, input, live).await
@@ -195,7 +270,11 @@ async fn serve(host: &Host, peer: &PeerId, waiting: Waiting, live: Live<'_>) -> 
 }
 
 /// Returns the envelope of a task, from memory or from disk.
-async fn open(host: &Host, task: TaskId, held: Option<Box<Envelope>>) -> Result<Option<Envelope>, StoreError> {
+async fn open(
+    host: &Host,
+    task: TaskId,
+    held: Option<Box<Envelope>>,
+) -> Result<Option<Envelope>, StoreError> {
     if let Some(envelope) = held {
         return Ok(Some(*envelope));
     }
@@ -221,8 +300,15 @@ struct Ran {
 }
 
 impl Turning<'_> {
-    async fn run(self, entry: &Arc<Entry>, input: String, live: Live<'_>) -> Result<(), StoreError> {
-        let Self { host, peer, task, .. } = self;
+    async fn run(
+        self,
+        entry: &Arc<Entry>,
+        input: String,
+        live: Live<'_>,
+    ) -> Result<(), StoreError> {
+        let Self {
+            host, peer, task, ..
+        } = self;
         let stop = CancellationToken::new();
         let _running = host.running(task, peer, &stop);
         let attempt = host.store.start(task, Some(entry.digest)).await?;
@@ -251,10 +337,21 @@ impl Turning<'_> {
         let (output, usage, log) = gather(&mut told, &result);
         let duration = started.elapsed();
         let (answer, writes) = match result {
-            Ok(done) => (conclude(entry, &output, Some(duration).filter(|_| self.may_see_duration())), done.writes),
+            Ok(done) => (
+                conclude(
+                    entry,
+                    &output,
+                    Some(duration).filter(|_| self.may_see_duration()),
+                ),
+                done.writes,
+            ),
             Err(error) => (Err(refusal(error)), Vec::new()),
         };
-        let ran = |writes| Ran { usage: Some(usage_row(usage, duration)), writes, log };
+        let ran = |writes| Ran {
+            usage: Some(usage_row(usage, duration)),
+            writes,
+            log,
+        };
         match answer {
             Ok(message) => self.finish("OK", Some(message), ran(writes), None).await,
             // What failed leaves nothing behind.
@@ -268,7 +365,8 @@ impl Turning<'_> {
     }
 
     async fn refuse(self, refusal: &Refusal, ran: Ran) -> Result<(), StoreError> {
-        self.finish(refusal.code(), Some(refusal.message()), ran, None).await
+        self.finish(refusal.code(), Some(refusal.message()), ran, None)
+            .await
     }
 
     /// Ends the task: outcome, answer and everything else in one commit, then the answer on its way.
@@ -279,11 +377,21 @@ impl Turning<'_> {
         ran: Ran,
         release: Option<Instant>,
     ) -> Result<(), StoreError> {
-        let Self { host, peer, task, envelope, .. } = self;
+        let Self {
+            host,
+            peer,
+            task,
+            envelope,
+            ..
+        } = self;
         let now = clock::now();
-        let wait = release.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        let wait = release.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         let reply = message.map(|message| host.encode(envelope.correlation, message).into_bytes());
-        let too_large = reply.as_ref().is_some_and(|bytes| bytes.len() > host.largest_message);
+        let too_large = reply
+            .as_ref()
+            .is_some_and(|bytes| bytes.len() > host.largest_message);
         let (outcome, reply) = if too_large {
             let refusal = Refusal::ExecutionFailed { message: None };
             let reply = host.encode(None, refusal.message());
@@ -299,14 +407,28 @@ impl Turning<'_> {
                 reply: reply.clone(),
                 release_at: now.after(wait),
                 usage: ran.usage,
-                writes: ran.writes.into_iter().map(crate::port::state::row).collect(),
+                writes: ran
+                    .writes
+                    .into_iter()
+                    .map(crate::port::state::row)
+                    .collect(),
                 log: ran.log,
                 at: now,
             })
             .await?;
         if let (Some(bytes), Some(sent)) = (reply, sent) {
-            host.deliver(OutRow { peer: peer.clone(), bytes, task: Some(task), tries: 0, id: sent.id, message_id: sent.message_id }, release)
-                .await;
+            host.deliver(
+                OutRow {
+                    peer: peer.clone(),
+                    bytes,
+                    task: Some(task),
+                    tries: 0,
+                    id: sent.id,
+                    message_id: sent.message_id,
+                },
+                release,
+            )
+            .await;
         }
         Ok(())
     }
@@ -316,14 +438,23 @@ impl Turning<'_> {
         if let Some(release) = release {
             tokio::time::sleep_until(release).await;
         }
-        let bytes = self.host.encode(self.envelope.correlation, message).into_bytes();
-        self.host.outbox.push(self.peer.clone(), bytes, None).await?;
+        let bytes = self
+            .host
+            .encode(self.envelope.correlation, message)
+            .into_bytes();
+        self.host
+            .outbox
+            .push(self.peer.clone(), bytes, None)
+            .await?;
         Ok(())
     }
 
     async fn send_again(self, prior: Recorded) -> Result<(), StoreError> {
         if let Recorded::Answered(bytes) = prior {
-            self.host.outbox.push(self.peer.clone(), bytes, None).await?;
+            self.host
+                .outbox
+                .push(self.peer.clone(), bytes, None)
+                .await?;
         }
         Ok(())
     }
@@ -345,7 +476,11 @@ async fn call(
     place: Arc<dyn Turn>,
     events: &coworker_sandbox::EventSender,
 ) -> Result<coworker_sandbox::Done, CallError> {
-    let loaded = host.skills.load(&job.digest).await.map_err(|error| CallError::Unavailable(error.to_string()))?;
+    let loaded = host
+        .skills
+        .load(&job.digest)
+        .await
+        .map_err(|error| CallError::Unavailable(error.to_string()))?;
     place.resume().await;
     host.sandbox.call(&loaded, job, place, events).await
 }
@@ -360,13 +495,19 @@ fn gather(
         match event {
             Event::Chunk(piece) if output.is_empty() => output = piece,
             Event::Chunk(piece) => output.push_str(&piece),
-            Event::Log { level, line } => log.push(LogRow::new(clock::now(), level_of(level), line)),
+            Event::Log { level, line } => {
+                log.push(LogRow::new(clock::now(), level_of(level), line))
+            }
             Event::Progress { .. } => {}
             Event::Used(used) => usage = used,
         }
     }
     if let Err(error) = result {
-        log.push(LogRow::new(clock::now(), LogLevel::Error, error.to_string()));
+        log.push(LogRow::new(
+            clock::now(),
+            LogLevel::Error,
+            error.to_string(),
+        ));
     }
     (output, usage, log)
 }
@@ -374,8 +515,13 @@ fn gather(
 /// Returns what a caller learns of a failure.
 fn refusal(error: CallError) -> Refusal {
     match error {
-        CallError::InvalidInput(text) => Refusal::InvalidInput { message: coworker_core::scrub(&text) },
-        CallError::Failed(text) => Refusal::ExecutionFailed { message: Some(coworker_core::scrub(&text)) },
+        CallError::InvalidInput(text) => Refusal::InvalidInput {
+            message: coworker_core::scrub(&text),
+        },
+        CallError::Failed(text) => Refusal::ExecutionFailed {
+            message: Some(coworker_core::scrub(&text)),
+        },
+        CallError::Limit(Which::Output) => Refusal::OutputRejected,
         CallError::Trap { .. } | CallError::Limit(_) | CallError::Unavailable(_) => {
             Refusal::ExecutionFailed { message: None }
         }
@@ -387,8 +533,16 @@ fn refusal(error: CallError) -> Refusal {
 /// Returns the key of a caller's partition: the same for the same peer, and leading back to nobody without our key.
 fn caller_key(host: &Host, peer: &PeerId) -> CallerKey {
     // The owner's sessions are one caller, or nothing would be remembered from one to the next.
-    let who = if peer.scheme() == Scheme::Local { "local:owner".to_owned() } else { peer.to_string() };
-    CallerKey(blake3::keyed_hash(&host.caller_secret, who.as_bytes()).to_hex().to_string())
+    let who = if peer.scheme() == Scheme::Local {
+        "local:owner".to_owned()
+    } else {
+        peer.to_string()
+    };
+    CallerKey(
+        blake3::keyed_hash(&host.caller_secret, who.as_bytes())
+            .to_hex()
+            .to_string(),
+    )
 }
 
 fn outcome_of(message: &Message) -> &'static str {
@@ -401,9 +555,18 @@ fn outcome_of(message: &Message) -> &'static str {
 
 /// Returns the refusal's code for the owner's records. Codes are ours here: the message was made by `judge`.
 fn failure_code(failure: &coworker_core::TaskFailure) -> &'static str {
-    const CODES: [&str; 6] =
-        ["VERSION_MISMATCH", "INVALID_INPUT", "EXECUTION_FAILED", "TIMEOUT", "BUSY", "INTERRUPTED"];
-    CODES.into_iter().find(|code| failure.code.as_deref() == Some(code)).unwrap_or("REFUSED")
+    const CODES: [&str; 6] = [
+        "VERSION_MISMATCH",
+        "INVALID_INPUT",
+        "EXECUTION_FAILED",
+        "TIMEOUT",
+        "BUSY",
+        "INTERRUPTED",
+    ];
+    CODES
+        .into_iter()
+        .find(|code| failure.code.as_deref() == Some(code))
+        .unwrap_or("REFUSED")
 }
 
 fn usage_row(usage: Usage, duration: Duration) -> UsageRow {
@@ -436,5 +599,9 @@ impl Turn for Paced {
 
     async fn resume(&self) {
         self.0.take().await;
+    }
+
+    fn should_yield(&self) -> bool {
+        self.0.should_yield()
     }
 }

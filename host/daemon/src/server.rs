@@ -59,7 +59,11 @@ impl Server {
             Box::pin(async move { host.handle(request, &progress).await })
         })
         .await?;
-        Ok(Self { host, control, grace })
+        Ok(Self {
+            host,
+            control,
+            grace,
+        })
     }
 
     /// Returns the host, for what is in the same process.
@@ -105,16 +109,22 @@ impl Server {
 }
 
 /// Opens a home with its transport: what `serve` does, and a command that found no host running.
-async fn open(home: Home, config: Config, options: HostOptions) -> Result<(Arc<Host>, Link), Failure> {
+async fn open(
+    home: Home,
+    config: Config,
+    options: HostOptions,
+) -> Result<(Arc<Host>, Link), Failure> {
     let lock = home.lock()?;
     let identity = Arc::new(home.identity()?);
     let tasks = Tasks::new();
     let dir = config.loopback.folder();
-    let link = loopback::open(&dir, identity.clone(), &tasks).await.map_err(|error| {
-        Failure::config("the loopback transport cannot be opened")
-            .cause(error.to_string())
-            .hint("set `[loopback] dir` in config.toml to a folder of your own")
-    })?;
+    let link = loopback::open(&dir, identity.clone(), &tasks)
+        .await
+        .map_err(|error| {
+            Failure::config("the loopback transport cannot be opened")
+                .cause(error.to_string())
+                .hint("set `[loopback] dir` in config.toml to a folder of your own")
+        })?;
     let host = Host::open(home, config, lock, &identity, &link, tasks, options).await?;
     Ok((host, link))
 }

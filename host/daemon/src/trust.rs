@@ -38,26 +38,62 @@ pub enum Asked {
 impl Trust {
     /// Reads every decision from the store.
     pub async fn open(store: Store, auto: Tier) -> Result<Self, StoreError> {
-        let peers = store.peers().await?.into_iter().map(|row| (row.peer.clone(), row)).collect();
-        Ok(Self { store, auto, peers: RwLock::new(peers), locals: RwLock::default() })
+        let peers = store
+            .peers()
+            .await?
+            .into_iter()
+            .map(|row| (row.peer.clone(), row))
+            .collect();
+        Ok(Self {
+            store,
+            auto,
+            peers: RwLock::new(peers),
+            locals: RwLock::default(),
+        })
     }
 
     /// Returns what a peer may see now.
     pub fn sight(&self, peer: &PeerId, now: Timestamp) -> Sight {
         if peer.scheme() == Scheme::Local {
-            let tier = self.locals.read().unwrap_or_else(PoisonError::into_inner).get(peer).copied();
-            return Sight { tier: tier.unwrap_or_default(), lease: None };
+            let tier = self
+                .locals
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(peer)
+                .copied();
+            return Sight {
+                tier: tier.unwrap_or_default(),
+                lease: None,
+            };
         }
         let peers = self.read();
-        let Some(row) = peers.get(peer) else { return Sight { tier: Tier::Untrusted, lease: None } };
+        let Some(row) = peers.get(peer) else {
+            return Sight {
+                tier: Tier::Untrusted,
+                lease: None,
+            };
+        };
         if row.blocked {
-            return Sight { tier: Tier::Untrusted, lease: None };
+            return Sight {
+                tier: Tier::Untrusted,
+                lease: None,
+            };
         }
-        let lease = row.lease.as_ref().filter(|lease| is_valid(lease, now)).map(|lease| Lease {
-            tier: lease.tier,
-            skills: lease.skills.as_ref().map(|names| names.iter().cloned().collect()),
-        });
-        Sight { tier: row.tier, lease }
+        let lease = row
+            .lease
+            .as_ref()
+            .filter(|lease| is_valid(lease, now))
+            .map(|lease| Lease {
+                tier: lease.tier,
+                skills: lease
+                    .skills
+                    .as_ref()
+                    .map(|names| names.iter().cloned().collect()),
+            });
+        Sight {
+            tier: row.tier,
+            lease,
+        }
     }
 
     /// Returns the tier that paces a peer and decides which kinds of message it may send.
@@ -67,18 +103,31 @@ impl Trust {
 
     /// Makes a peer at this machine with a tier of its own, for one call.
     pub fn admit_local(&self, tier: Tier) -> PeerId {
-        let peer: PeerId = format!("local:{}", clock::long_token()).parse().expect("a word is a local id");
-        self.locals.write().unwrap_or_else(PoisonError::into_inner).insert(peer.clone(), tier);
+        let peer: PeerId = format!("local:{}", clock::long_token())
+            .parse()
+            .expect("a word is a local id");
+        self.locals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(peer.clone(), tier);
         peer
     }
 
     /// Forgets a peer that `admit_local` made.
     pub fn dismiss_local(&self, peer: &PeerId) {
-        self.locals.write().unwrap_or_else(PoisonError::into_inner).remove(peer);
+        self.locals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(peer);
     }
 
     /// Notes that a peer was here, and what it calls itself.
-    pub async fn seen(&self, peer: &PeerId, claimed: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn seen(
+        &self,
+        peer: &PeerId,
+        claimed: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         if peer.scheme() == Scheme::Local {
             return Ok(());
         }
@@ -86,16 +135,23 @@ impl Trust {
         let (row, crowded_out) = {
             let mut peers = self.write();
             let known = peers.get(peer).is_some_and(|row| {
-                now.0 - row.last_seen.0 < SEEN_EVERY_MICROS && (claimed.is_none() || row.claimed_name == claimed)
+                now.0 - row.last_seen.0 < SEEN_EVERY_MICROS
+                    && (claimed.is_none() || row.claimed_name == claimed)
             });
             if known {
                 return Ok(());
             }
-            let crowded_out = if peers.contains_key(peer) { None } else { oldest_stranger(&peers) };
+            let crowded_out = if peers.contains_key(peer) {
+                None
+            } else {
+                oldest_stranger(&peers)
+            };
             if let Some(stranger) = &crowded_out {
                 peers.remove(stranger);
             }
-            let row = peers.entry(peer.clone()).or_insert_with(|| stranger(peer, now));
+            let row = peers
+                .entry(peer.clone())
+                .or_insert_with(|| stranger(peer, now));
             row.last_seen = now;
             row.claimed_name = claimed.or_else(|| row.claimed_name.take());
             (row.clone(), crowded_out)
@@ -120,12 +176,20 @@ impl Trust {
 
     /// Returns the peer that the owner gave this name.
     pub fn named(&self, name: &str) -> Option<PeerId> {
-        self.read().values().find(|row| row.name.as_deref() == Some(name)).map(|row| row.peer.clone())
+        self.read()
+            .values()
+            .find(|row| row.name.as_deref() == Some(name))
+            .map(|row| row.peer.clone())
     }
 
     /// Sets a peer's tier for good, or as a lease above what it has. Lifts a block unless the tier is untrusted, which
     /// sets one.
-    pub async fn set(&self, peer: &PeerId, tier: Tier, lease: Option<LeaseRow>) -> Result<PeerRow, StoreError> {
+    pub async fn set(
+        &self,
+        peer: &PeerId,
+        tier: Tier,
+        lease: Option<LeaseRow>,
+    ) -> Result<PeerRow, StoreError> {
         self.change(peer, |row| match lease {
             Some(lease) => {
                 row.blocked = false;
@@ -143,7 +207,9 @@ impl Trust {
     /// Gives a peer a name of the owner's, or takes it away.
     pub async fn name(&self, peer: &PeerId, name: Option<String>) -> Result<PeerRow, Failure> {
         if let Some(name) = &name {
-            let plain = !name.is_empty() && name.chars().count() <= 64 && crate::report::printable(name) == *name;
+            let plain = !name.is_empty()
+                && name.chars().count() <= 64
+                && crate::report::printable(name) == *name;
             if !plain || name == "self" || name.contains(':') {
                 return Err(Failure::usage(format!("{name:?} cannot name a peer"))
                     .hint("use up to 64 printable characters without ':'; `self` is this host"));
@@ -161,7 +227,10 @@ impl Trust {
         let blocked = self.read().get(peer).is_some_and(|row| row.blocked);
         self.store.forget(peer).await?;
         if blocked {
-            let row = PeerRow { blocked: true, ..stranger(peer, clock::now()) };
+            let row = PeerRow {
+                blocked: true,
+                ..stranger(peer, clock::now())
+            };
             self.write().insert(peer.clone(), row.clone());
             self.store.put_peer(row).await
         } else {
@@ -182,7 +251,9 @@ impl Trust {
             return Ok(Asked::Waits);
         }
         if wanted <= self.auto {
-            let row = self.change(peer, |row| row.tier = row.tier.max(wanted)).await?;
+            let row = self
+                .change(peer, |row| row.tier = row.tier.max(wanted))
+                .await?;
             return Ok(Asked::Granted(row.tier));
         }
         let request = TrustRequestRow {
@@ -221,15 +292,26 @@ impl Trust {
     }
 
     /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether it still holds.
-    pub async fn spend(&self, peer: &PeerId, min_tier: Tier, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn spend(
+        &self,
+        peer: &PeerId,
+        min_tier: Tier,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let row = {
             let mut peers = self.write();
-            let Some(row) = peers.get_mut(peer).filter(|row| row.tier < min_tier) else { return Ok(true) };
-            let Some(lease) = row.lease.as_mut() else { return Ok(true) };
+            let Some(row) = peers.get_mut(peer).filter(|row| row.tier < min_tier) else {
+                return Ok(true);
+            };
+            let Some(lease) = row.lease.as_mut() else {
+                return Ok(true);
+            };
             if !is_valid(lease, now) {
                 return Ok(false);
             }
-            let Some(left) = lease.calls_left.as_mut() else { return Ok(true) };
+            let Some(left) = lease.calls_left.as_mut() else {
+                return Ok(true);
+            };
             *left -= 1;
             row.clone()
         };
@@ -237,8 +319,14 @@ impl Trust {
         Ok(true)
     }
 
-    async fn change(&self, peer: &PeerId, edit: impl FnOnce(&mut PeerRow)) -> Result<PeerRow, StoreError> {
-        let mut row = self.row(peer).unwrap_or_else(|| stranger(peer, clock::now()));
+    async fn change(
+        &self,
+        peer: &PeerId,
+        edit: impl FnOnce(&mut PeerRow),
+    ) -> Result<PeerRow, StoreError> {
+        let mut row = self
+            .row(peer)
+            .unwrap_or_else(|| stranger(peer, clock::now()));
         edit(&mut row);
         self.store.put_peer(row.clone()).await?;
         self.write().insert(peer.clone(), row.clone());
@@ -280,7 +368,16 @@ fn oldest_stranger(peers: &HashMap<PeerId, PeerRow>) -> Option<PeerId> {
         row.tier == Tier::Untrusted && !row.blocked && row.name.is_none() && row.lease.is_none()
     });
     let (count, oldest) = strangers.fold((0, None::<&PeerRow>), |(count, oldest), row| {
-        (count + 1, Some(oldest.filter(|old| old.last_seen <= row.last_seen).unwrap_or(row)))
+        (
+            count + 1,
+            Some(
+                oldest
+                    .filter(|old| old.last_seen <= row.last_seen)
+                    .unwrap_or(row),
+            ),
+        )
     });
-    oldest.filter(|_| count >= STRANGERS).map(|row| row.peer.clone())
+    oldest
+        .filter(|_| count >= STRANGERS)
+        .map(|row| row.peer.clone())
 }

@@ -50,7 +50,8 @@ impl Host {
     ) -> Result<Value, Failure> {
         let peer = self.resolve(target)?;
         if peer == self.me {
-            return Err(Failure::usage("this is your own invite").hint("give it to the peer that is to call you"));
+            return Err(Failure::usage("this is your own invite")
+                .hint("give it to the peer that is to call you"));
         }
         let within = timeout.map_or(DISCOVER, |span| span.0);
         self.trust.seen(&peer, None, clock::now()).await?;
@@ -62,9 +63,14 @@ impl Host {
         let (mut granted, mut said) = (None, None);
         if let Some(wanted) = tier {
             progress.say(format!("asking to be {wanted}"));
-            let request = Message::TrustRequest { requested: wanted, reason: reason.unwrap_or_default() };
+            let request = Message::TrustRequest {
+                requested: wanted,
+                reason: reason.unwrap_or_default(),
+            };
             match ask(self, &peer, request, within).await?.envelope.message {
-                Message::TrustGrant { tier, reason } => (granted, said) = (Some(tier), Some(reason)),
+                Message::TrustGrant { tier, reason } => {
+                    (granted, said) = (Some(tier), Some(reason))
+                }
                 Message::TrustDeny { reason, .. } => said = Some(reason),
                 other => said = Some(format!("answered with {}", other.kind().name())),
             }
@@ -92,7 +98,18 @@ impl Host {
         progress.say("asking what there is");
         let (claimed, cards) = match skill {
             None => self.discover(&peer, within).await?,
-            Some(skill) => match ask(self, &peer, Message::SkillCardQuery { skill: skill.clone() }, within).await?.envelope.message {
+            Some(skill) => match ask(
+                self,
+                &peer,
+                Message::SkillCardQuery {
+                    skill: skill.clone(),
+                },
+                within,
+            )
+            .await?
+            .envelope
+            .message
+            {
                 Message::SkillCard(card) => (None, vec![card.value().clone()]),
                 _ => {
                     return Err(Failure::failed(format!("{peer} shows no skill {skill:?}"))
@@ -104,16 +121,25 @@ impl Host {
         Ok(json!({ "peer": peer, "name": name, "claimed_name": claimed, "skills": cards }))
     }
 
-    async fn discover(&self, peer: &PeerId, within: Duration) -> Result<(Option<String>, Vec<Value>), Failure> {
-        let question = Message::Discover { name: Some(self.name.clone()), wallet: None };
+    async fn discover(
+        &self,
+        peer: &PeerId,
+        within: Duration,
+    ) -> Result<(Option<String>, Vec<Value>), Failure> {
+        let question = Message::Discover {
+            name: Some(self.name.clone()),
+            wallet: None,
+        };
         match ask(self, peer, question, within).await?.envelope.message {
             Message::Capabilities { name, skills, .. } => {
                 let cards: Vec<Value> = skills.iter().map(|card| card.value().clone()).collect();
                 self.remember_cards(peer, &cards);
                 Ok((Some(name), cards))
             }
-            other => Err(Failure::failed(format!("{peer} does not say what it offers"))
-                .cause(format!("it answered with {}", other.kind().name()))),
+            other => Err(
+                Failure::failed(format!("{peer} does not say what it offers"))
+                    .cause(format!("it answered with {}", other.kind().name())),
+            ),
         }
     }
 
@@ -129,8 +155,10 @@ impl Host {
         let within = timeout.map_or(CALL, |span| span.0);
         let started = Instant::now();
         progress.say(format!("calling {}", question.skill));
-        let request =
-            Message::TaskRequest(TaskRequest { version: question.version, ..TaskRequest::new(&question.skill, question.input) });
+        let request = Message::TaskRequest(TaskRequest {
+            version: question.version,
+            ..TaskRequest::new(&question.skill, question.input)
+        });
         let (peer, answer) = if peer == "self" {
             let session = self.trust.admit_local(as_tier.unwrap_or(Tier::Privileged));
             let answer = self.ask_self(&session, request, within).await;
@@ -164,25 +192,40 @@ impl Host {
         let answer = self.asks.expect(session, &correlation);
         let (kept, _) = tokio::sync::oneshot::channel();
         let bytes = self.encode(id, request).into_bytes();
-        let message = Inbound { from: session.clone(), id: clock::long_token(), sent: clock::now(), bytes, kept };
+        let message = Inbound {
+            from: session.clone(),
+            id: clock::long_token(),
+            sent: clock::now(),
+            bytes,
+            kept,
+        };
         crate::inbox::take(self, vec![message]).await;
         let answered = tokio::time::timeout(within, answer).await;
         self.asks.give_up(session, &correlation);
         match answered {
             Ok(Ok(answer)) => Ok(answer),
-            _ => Err(Failure::unreachable(format!("no answer within {} s", within.as_secs_f32()))
-                .hint("allow more with --timeout, and see `coworker-host logs`")),
+            _ => Err(
+                Failure::unreachable(format!("no answer within {} s", within.as_secs_f32()))
+                    .hint("allow more with --timeout, and see `coworker-host logs`"),
+            ),
         }
     }
 
     fn remember_cards(&self, peer: &PeerId, cards: &[Value]) {
-        let mut all = self.cards.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self
+            .cards
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if all.len() < CARDS || all.contains_key(peer) {
             all.insert(peer.clone(), cards.to_vec());
         }
     }
 
     pub(super) fn cards_of(&self, peer: &PeerId) -> Option<Vec<Value>> {
-        self.cards.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(peer).cloned()
+        self.cards
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(peer)
+            .cloned()
     }
 }

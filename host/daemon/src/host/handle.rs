@@ -23,9 +23,13 @@ impl Host {
             | Request::SkillsPreview { .. }
             | Request::SkillsRollback { .. } => self.shelve(request).await,
             Request::TrustList {} => self.trust_list(),
-            Request::TrustSet { peer, tier, span, calls, skills } => {
-                self.trust_set(&peer, tier, span, calls, skills).await
-            }
+            Request::TrustSet {
+                peer,
+                tier,
+                span,
+                calls,
+                skills,
+            } => self.trust_set(&peer, tier, span, calls, skills).await,
             Request::TrustRevoke { peer } => self.trust_revoke(&peer).await,
             Request::TrustRequests {} => self.trust_requests().await,
             Request::TrustGrant { id } => self.trust_grant(&id).await,
@@ -34,12 +38,34 @@ impl Host {
             Request::PeersShow { peer } => self.peers_show(&peer).await,
             Request::PeersName { peer, name } => self.peers_name(&peer, name).await,
             Request::PeersForget { peer } => self.peers_forget(&peer).await,
-            Request::Connect { target, name, tier, reason, timeout } => {
-                self.connect(&target, name, tier, reason, timeout, progress).await
+            Request::Connect {
+                target,
+                name,
+                tier,
+                reason,
+                timeout,
+            } => {
+                self.connect(&target, name, tier, reason, timeout, progress)
+                    .await
             }
-            Request::PeerInspect { peer, skill, timeout } => self.peer_inspect(&peer, skill, timeout, progress).await,
-            Request::Call { peer, skill, input, version, timeout, as_tier } => {
-                let question = super::calling::Question { skill, input, version };
+            Request::PeerInspect {
+                peer,
+                skill,
+                timeout,
+            } => self.peer_inspect(&peer, skill, timeout, progress).await,
+            Request::Call {
+                peer,
+                skill,
+                input,
+                version,
+                timeout,
+                as_tier,
+            } => {
+                let question = super::calling::Question {
+                    skill,
+                    input,
+                    version,
+                };
                 self.call(&peer, question, timeout, as_tier, progress).await
             }
             Request::Usage { by, since } => self.usage(by, since).await,

@@ -33,8 +33,15 @@ impl Host {
     }
 
     pub(super) fn trust_list(&self) -> Result<Value, Failure> {
-        let decided = |row: &PeerRow| row.blocked || row.tier > Tier::Untrusted || row.lease.is_some();
-        Ok(self.trust.rows().iter().filter(|row| decided(row)).map(row_value).collect())
+        let decided =
+            |row: &PeerRow| row.blocked || row.tier > Tier::Untrusted || row.lease.is_some();
+        Ok(self
+            .trust
+            .rows()
+            .iter()
+            .filter(|row| decided(row))
+            .map(row_value)
+            .collect())
     }
 
     pub(super) async fn trust_set(
@@ -54,8 +61,10 @@ impl Host {
             skills,
         });
         if tier == Tier::Untrusted && lease.is_some() {
-            return Err(Failure::usage("a lease of the tier untrusted gives nothing")
-                .hint("leave out --for, --calls and --skill to block the peer"));
+            return Err(
+                Failure::usage("a lease of the tier untrusted gives nothing")
+                    .hint("leave out --for, --calls and --skill to block the peer"),
+            );
         }
         if tier == Tier::Untrusted {
             return self.cut_off(&peer).await;
@@ -100,8 +109,17 @@ impl Host {
     pub(super) async fn trust_grant(&self, id: &str) -> Result<Value, Failure> {
         let (row, request) = self.trust.grant(id).await?;
         let correlation = request.correlation.as_deref().and_then(CorrelationId::new);
-        let message = Message::TrustGrant { tier: row.tier, reason: "granted by the owner".to_owned() };
-        self.outbox.push(row.peer.clone(), self.encode(correlation, message).into_bytes(), None).await?;
+        let message = Message::TrustGrant {
+            tier: row.tier,
+            reason: "granted by the owner".to_owned(),
+        };
+        self.outbox
+            .push(
+                row.peer.clone(),
+                self.encode(correlation, message).into_bytes(),
+                None,
+            )
+            .await?;
         Ok(row_value(&row))
     }
 
@@ -117,18 +135,33 @@ impl Host {
     pub(super) async fn peers_show(&self, peer: &str) -> Result<Value, Failure> {
         let peer = self.resolve(peer)?;
         let row = self.known(&peer)?;
-        let usage = self.store.usage(UsageBy::Peer, coworker_core::Timestamp(0)).await?;
+        let usage = self
+            .store
+            .usage(UsageBy::Peer, coworker_core::Timestamp(0))
+            .await?;
         let usage = usage.into_iter().find(|sum| sum.key == peer.to_string());
         let mut value = seen_value(&row);
         if let Some(value) = value.as_object_mut() {
             value.insert("skills".to_owned(), self.cards_of(&peer).into());
-            value.insert("tasks".to_owned(), usage.as_ref().map_or(0, |usage| usage.calls).into());
-            value.insert("usage".to_owned(), usage.as_ref().map_or(Value::Null, super::report::usage_value));
+            value.insert(
+                "tasks".to_owned(),
+                usage.as_ref().map_or(0, |usage| usage.calls).into(),
+            );
+            value.insert(
+                "usage".to_owned(),
+                usage
+                    .as_ref()
+                    .map_or(Value::Null, super::report::usage_value),
+            );
         }
         Ok(value)
     }
 
-    pub(super) async fn peers_name(&self, peer: &str, name: Option<String>) -> Result<Value, Failure> {
+    pub(super) async fn peers_name(
+        &self,
+        peer: &str,
+        name: Option<String>,
+    ) -> Result<Value, Failure> {
         let peer = self.resolve(peer)?;
         Ok(row_value(&self.trust.name(&peer, name).await?))
     }

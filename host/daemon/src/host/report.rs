@@ -17,7 +17,11 @@ impl Host {
         let mut skills = serde_json::Map::new();
         for row in self.skills.list().await {
             let state = serde_json::to_value(&row.state).ok();
-            let state = state.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned();
+            let state = state
+                .as_ref()
+                .and_then(Value::as_str)
+                .unwrap_or("unknown")
+                .to_owned();
             let count = skills.get(&state).and_then(Value::as_u64).unwrap_or(0);
             skills.insert(state, (count + 1).into());
         }
@@ -50,11 +54,23 @@ impl Host {
             UsageBy::Day => store::UsageBy::Day,
         };
         let now = clock::now().0;
-        let since = since.map_or(0, |span| now.saturating_sub(i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX)));
-        Ok(self.store.usage(by, Timestamp(since)).await?.iter().map(usage_value).collect())
+        let since = since.map_or(0, |span| {
+            now.saturating_sub(i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX))
+        });
+        Ok(self
+            .store
+            .usage(by, Timestamp(since))
+            .await?
+            .iter()
+            .map(usage_value)
+            .collect())
     }
 
-    pub(super) async fn logs(&self, task: Option<TaskId>, limit: Option<u32>) -> Result<Value, Failure> {
+    pub(super) async fn logs(
+        &self,
+        task: Option<TaskId>,
+        limit: Option<u32>,
+    ) -> Result<Value, Failure> {
         let Some(task) = task else {
             let rows = self.store.tasks(limit.unwrap_or(ROWS) as usize).await?;
             return Ok(rows.iter().map(|row| self.task_value(row)).collect());
@@ -80,7 +96,12 @@ impl Host {
             value.insert("digest".to_owned(), json!(row.digest));
             value.insert("attempts".to_owned(), json!(row.attempt));
             value.insert("used".to_owned(), json!(used));
-            value.insert("reply".to_owned(), reply.and_then(|mut reply| reply.get_mut("payload").map(Value::take)).into());
+            value.insert(
+                "reply".to_owned(),
+                reply
+                    .and_then(|mut reply| reply.get_mut("payload").map(Value::take))
+                    .into(),
+            );
             value.insert("log".to_owned(), json!(log));
         }
         Ok(value)
@@ -102,30 +123,65 @@ impl Host {
 
     pub(super) async fn doctor(&self) -> Result<Value, Failure> {
         let mut checks = vec![
-            check("home", true, format!("{} is yours alone", self.home.root().display()), None),
-            check("store", true, format!("{} in use", self.store.used().await?), None),
+            check(
+                "home",
+                true,
+                format!("{} is yours alone", self.home.root().display()),
+                None,
+            ),
+            check(
+                "store",
+                true,
+                format!("{} in use", self.store.used().await?),
+                None,
+            ),
         ];
         for row in self.skills.list().await {
-            if let Some(reason) = row.reason.as_deref().filter(|_| row.state.needs_attention()) {
-                let hint = format!("run `coworker-host skills inspect {}`", row.name.as_deref().unwrap_or(&row.file));
-                checks.push(check("skill", false, format!("{}: {reason}", row.file), Some(hint)));
+            if let Some(reason) = row
+                .reason
+                .as_deref()
+                .filter(|_| row.state.needs_attention())
+            {
+                let hint = format!(
+                    "run `coworker-host skills inspect {}`",
+                    row.name.as_deref().unwrap_or(&row.file)
+                );
+                checks.push(check(
+                    "skill",
+                    false,
+                    format!("{}: {reason}", row.file),
+                    Some(hint),
+                ));
             }
         }
         for (digest, deaths) in self.store.quarantined(3).await? {
             checks.push(check(
                 "quarantine",
                 false,
-                format!("{} was running at {deaths} deaths of the host", digest.short()),
-                Some("replace the component, or expose it again to give it another chance".to_owned()),
+                format!(
+                    "{} was running at {deaths} deaths of the host",
+                    digest.short()
+                ),
+                Some(
+                    "replace the component, or expose it again to give it another chance"
+                        .to_owned(),
+                ),
             ));
         }
         let waiting = self.store.pending().await?;
-        checks.push(check("outbox", true, format!("{} messages wait for their peers", waiting.count), None));
+        checks.push(check(
+            "outbox",
+            true,
+            format!("{} messages wait for their peers", waiting.count),
+            None,
+        ));
         Ok(checks.into())
     }
 
     fn task_value(&self, row: &TaskRow) -> Value {
-        let took = row.finished.map(|at| at.since(row.received).as_secs_f64() * 1_000.0);
+        let took = row
+            .finished
+            .map(|at| at.since(row.received).as_secs_f64() * 1_000.0);
         json!({
             "task": row.task, "received_at": row.received, "peer": row.peer,
             "name": self.trust.row(&row.peer).and_then(|row| row.name), "kind": row.kind, "skill": row.skill,

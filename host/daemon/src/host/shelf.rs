@@ -13,13 +13,25 @@ impl Host {
         let skills = &self.skills;
         match request {
             Request::SkillsList {} => value(&skills.list().await),
-            Request::SkillsInspect { name, diff } => value(&skills.inspect(&name, diff.as_deref()).await?),
-            Request::SkillsExpose { name, tier, review } => value(&skills.expose(&name, Expose { tier, review }).await?),
-            Request::SkillsHide { name } => value(&skills.hide(&name).await?),
-            Request::SkillsConfigure { name, min_tier, limits } => {
-                value(&skills.configure(&name, Configure { min_tier, limits }).await?)
+            Request::SkillsInspect { name, diff } => {
+                value(&skills.inspect(&name, diff.as_deref()).await?)
             }
-            Request::SkillsPreview { tier } => Ok(json!({ "tier": tier, "skills": skills.preview(tier).await })),
+            Request::SkillsExpose { name, tier, review } => {
+                value(&skills.expose(&name, Expose { tier, review }).await?)
+            }
+            Request::SkillsHide { name } => value(&skills.hide(&name).await?),
+            Request::SkillsConfigure {
+                name,
+                min_tier,
+                limits,
+            } => value(
+                &skills
+                    .configure(&name, Configure { min_tier, limits })
+                    .await?,
+            ),
+            Request::SkillsPreview { tier } => {
+                Ok(json!({ "tier": tier, "skills": skills.preview(tier).await }))
+            }
             Request::SkillsRollback { name } => value(&skills.rollback(&name).await?),
             _ => Err(Failure::internal("this is no request about skills")),
         }
@@ -27,5 +39,6 @@ impl Host {
 }
 
 fn value(answer: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(answer).map_err(|error| Failure::internal("an answer cannot be written").caused_by(&error))
+    serde_json::to_value(answer)
+        .map_err(|error| Failure::internal("an answer cannot be written").caused_by(&error))
 }

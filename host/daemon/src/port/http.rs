@@ -36,7 +36,9 @@ impl std::fmt::Debug for Network {
 
 impl Network {
     /// Returns a port whose secrets come from `secrets`, usually the environment.
-    pub fn new(secrets: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        secrets: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Result<Self, reqwest::Error> {
         // Fails only if another provider was installed before, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -46,21 +48,37 @@ impl Network {
             .connect_timeout(CONNECT)
             .user_agent(concat!("coworker-host/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, secrets: Arc::new(secrets) })
+        Ok(Self {
+            client,
+            secrets: Arc::new(secrets),
+        })
     }
 
-    async fn once(&self, grant: &HttpGrant, request: &HttpRequest) -> Result<reqwest::Response, PortError> {
-        let host = request.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    async fn once(
+        &self,
+        grant: &HttpGrant,
+        request: &HttpRequest,
+    ) -> Result<reqwest::Response, PortError> {
+        let host = request
+            .uri
+            .host()
+            .unwrap_or_default()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
         if let Ok(address) = host.parse::<IpAddr>() {
             // An address as the host does not pass the resolver. The grant matched it literally, so a private one was
             // named by the owner.
             if !is_public(address) && !names(grant, address) {
-                return Err(PortError::Denied(format!("{address} is not a public address")));
+                return Err(PortError::Denied(format!(
+                    "{address} is not a public address"
+                )));
             }
         }
         let mut headers = request.headers.clone();
         for (name, template) in &grant.headers {
-            let name: HeaderName = name.parse().map_err(|_| PortError::Denied(format!("{name:?} is not a header")))?;
+            let name: HeaderName = name
+                .parse()
+                .map_err(|_| PortError::Denied(format!("{name:?} is not a header")))?;
             headers.insert(name, self.fill(template)?);
         }
         self.client
@@ -78,17 +96,20 @@ impl Network {
         let mut filled = String::with_capacity(template.len());
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("${env:") {
-            let (key, tail) =
-                after.split_once('}').ok_or_else(|| PortError::Denied("a granted header has no closing brace".into()))?;
-            let secret = (self.secrets)(key)
-                .ok_or_else(|| PortError::Unavailable(format!("the host's environment has no {key}")))?;
+            let (key, tail) = after
+                .split_once('}')
+                .ok_or_else(|| PortError::Denied("a granted header has no closing brace".into()))?;
+            let secret = (self.secrets)(key).ok_or_else(|| {
+                PortError::Unavailable(format!("the host's environment has no {key}"))
+            })?;
             filled.push_str(before);
             filled.push_str(&secret);
             rest = tail;
         }
         filled.push_str(rest);
-        let mut value = HeaderValue::from_str(&filled)
-            .map_err(|_| PortError::Denied("a granted header has characters that no header may have".into()))?;
+        let mut value = HeaderValue::from_str(&filled).map_err(|_| {
+            PortError::Denied("a granted header has characters that no header may have".into())
+        })?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -96,16 +117,24 @@ impl Network {
 
 #[async_trait]
 impl HttpPort for Network {
-    async fn send(&self, grant: &HttpGrant, _: TaskId, mut request: HttpRequest) -> Result<HttpResponse, PortError> {
+    async fn send(
+        &self,
+        grant: &HttpGrant,
+        _: TaskId,
+        mut request: HttpRequest,
+    ) -> Result<HttpResponse, PortError> {
         for _ in 0..=REDIRECTS {
             let response = self.once(grant, &request).await?;
             match redirect(&request, &response) {
                 None => return collect(response, request.most).await,
                 Some(target) => {
-                    let target = coworker_sandbox::allows(grant, &request.method, &target).ok_or_else(|| {
-                        let host = target.host().unwrap_or("nowhere");
-                        PortError::Denied(format!("the server redirects to {host}, which the grant does not cover"))
-                    })?;
+                    let target = coworker_sandbox::allows(grant, &request.method, &target)
+                        .ok_or_else(|| {
+                            let host = target.host().unwrap_or("nowhere");
+                            PortError::Denied(format!(
+                                "the server redirects to {host}, which the grant does not cover"
+                            ))
+                        })?;
                     if response.status() == http::StatusCode::SEE_OTHER {
                         request.body = bytes::Bytes::new();
                     }
@@ -113,7 +142,9 @@ impl HttpPort for Network {
                 }
             }
         }
-        Err(PortError::Denied(format!("more than {REDIRECTS} redirects")))
+        Err(PortError::Denied(format!(
+            "more than {REDIRECTS} redirects"
+        )))
     }
 }
 
@@ -134,24 +165,41 @@ async fn collect(response: reqwest::Response, most: u64) -> Result<HttpResponse,
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| failed(&error))?;
         if (body.len() + piece.len()) as u64 > most {
-            return Err(PortError::TooLarge(format!("the answer is larger than the {most} bytes left to this call")));
+            return Err(PortError::TooLarge(format!(
+                "the answer is larger than the {most} bytes left to this call"
+            )));
         }
         body.extend_from_slice(&piece);
     }
-    Ok(HttpResponse { status, headers, body: body.freeze() })
+    Ok(HttpResponse {
+        status,
+        headers,
+        body: body.freeze(),
+    })
 }
 
 fn failed(error: &reqwest::Error) -> PortError {
     // The text goes to the owner's log; without its source it would only say that something was sent.
-    let text = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
-    if error.is_timeout() { PortError::TimedOut(text) } else { PortError::Unavailable(text) }
+    let text = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
+        error.source()
+    })
+    .map(ToString::to_string)
+    .collect::<Vec<_>>()
+    .join(": ");
+    if error.is_timeout() {
+        PortError::TimedOut(text)
+    } else {
+        PortError::Unavailable(text)
+    }
 }
 
 fn names(grant: &HttpGrant, address: IpAddr) -> bool {
-    let host = grant.url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
+    let host = grant
+        .url
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_owned))
+        .unwrap_or_default();
     host.trim_start_matches('[').trim_end_matches(']').parse() == Ok(address)
 }
 
@@ -163,9 +211,15 @@ struct PublicOnly;
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if let Some(private) = found.iter().find(|address| !is_public(address.ip())) {
-                return Err(format!("{} resolves to {}, which is not a public address", name.as_str(), private.ip()).into());
+                return Err(format!(
+                    "{} resolves to {}, which is not a public address",
+                    name.as_str(),
+                    private.ip()
+                )
+                .into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
@@ -203,7 +257,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let global = (0x2000..0x4000).contains(&a);
-    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
+    let special =
+        (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
     global && !special
 }
 
@@ -220,24 +275,62 @@ mod tests {
     #[test]
     fn only_public_addresses_are_public() {
         for private in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.0.1", "192.168.1.1", "198.18.0.1",
-            "224.0.0.1", "255.255.255.255", "192.0.0.192", "::", "::1", "::ffff:10.0.0.1", "::ffff:8.8.8.8", "fe80::1", "fc00::1",
-            "fd00:ec2::254", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::", "2001::1", "2001:db8::1", "ff02::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.0.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.0.192",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:8.8.8.8",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:a00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "ff02::1",
         ] {
-            assert!(!is_public(private.parse().expect("an address")), "{private} must be refused");
+            assert!(
+                !is_public(private.parse().expect("an address")),
+                "{private} must be refused"
+            );
         }
-        for public in ["8.8.8.8", "1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2001:4860:4860::8888"] {
-            assert!(is_public(public.parse().expect("an address")), "{public} is public");
+        for public in [
+            "8.8.8.8",
+            "1.1.1.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+        ] {
+            assert!(
+                is_public(public.parse().expect("an address")),
+                "{public} is public"
+            );
         }
     }
 
     #[test]
     fn secrets_fill_headers_and_stay_unprinted() {
-        let network = Network::new(|key| (key == "KEY").then(|| "s3cret".to_owned())).expect("a client");
+        let network =
+            Network::new(|key| (key == "KEY").then(|| "s3cret".to_owned())).expect("a client");
         let value = network.fill("Bearer ${env:KEY}!").expect("a known key");
         assert_eq!(value.to_str().ok(), Some("Bearer s3cret!"));
         assert!(!format!("{value:?}").contains("s3cret"));
-        assert!(matches!(network.fill("${env:OTHER}"), Err(PortError::Unavailable(_))));
+        assert!(matches!(
+            network.fill("${env:OTHER}"),
+            Err(PortError::Unavailable(_))
+        ));
         assert!(network.fill("${env:KEY").is_err());
     }
 }

@@ -12,24 +12,47 @@ pub struct StoredState(pub Store);
 #[async_trait]
 impl StatePort for StoredState {
     async fn get(&self, area: &StateArea, key: &str) -> Result<Option<Vec<u8>>, PortError> {
-        self.0.state_get(area_row(area), key.to_owned()).await.map_err(unavailable)
+        self.0
+            .state_get(area_row(area), key.to_owned())
+            .await
+            .map_err(unavailable)
     }
 
-    async fn list(&self, area: &StateArea, prefix: &str, most: u32) -> Result<Vec<(String, u64)>, PortError> {
-        let mut keys = self.0.state_list(area_row(area), prefix.to_owned()).await.map_err(unavailable)?;
+    async fn list(
+        &self,
+        area: &StateArea,
+        prefix: &str,
+        most: u32,
+    ) -> Result<Vec<(String, u64)>, PortError> {
+        let mut keys = self
+            .0
+            .state_list(area_row(area), prefix.to_owned())
+            .await
+            .map_err(unavailable)?;
         keys.truncate(most as usize);
         Ok(keys)
     }
 
     async fn used(&self, area: &StateArea) -> Result<StateUse, PortError> {
-        let used = self.0.state_used(area_row(area)).await.map_err(unavailable)?;
-        Ok(StateUse { caller: used.caller.0, skill: used.skill.0 })
+        let used = self
+            .0
+            .state_used(area_row(area))
+            .await
+            .map_err(unavailable)?;
+        Ok(StateUse {
+            caller: used.caller.0,
+            skill: used.skill.0,
+        })
     }
 }
 
 /// Returns a write as the store keeps it.
 pub fn row(write: StateWrite) -> StateWriteRow {
-    StateWriteRow { area: area_row(&write.area), key: write.key, value: write.value }
+    StateWriteRow {
+        area: area_row(&write.area),
+        key: write.key,
+        value: write.value,
+    }
 }
 
 fn area_row(area: &StateArea) -> AreaRow {
@@ -37,7 +60,10 @@ fn area_row(area: &StateArea) -> AreaRow {
         Partition::Caller(key) => Some(key.clone()),
         Partition::Shared => None,
     };
-    AreaRow { skill: area.skill.clone(), caller }
+    AreaRow {
+        skill: area.skill.clone(),
+        caller,
+    }
 }
 
 fn unavailable(error: StoreError) -> PortError {

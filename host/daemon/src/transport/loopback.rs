@@ -1,8 +1,8 @@
 //! Hosts on one machine: a socket per identity in a folder of the user's own, each side proving its key by signing the
 //! other's challenge. Nothing is encrypted: whoever could listen in can also read this user's files.
 
-mod handshake;
 mod frame;
+mod handshake;
 
 use std::collections::HashMap;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -34,29 +34,56 @@ pub fn socket_of(dir: &Path, peer: &PeerId) -> PathBuf {
 
 /// Opens the transport: listens under our fingerprint, connects to peers when there is something to send. The caller
 /// holds the home's lock, so a socket left behind by an earlier run is ours to remove.
-pub async fn open(dir: &Path, identity: Arc<Identity>, tasks: &Tasks) -> Result<Link, TransportError> {
+pub async fn open(
+    dir: &Path,
+    identity: Arc<Identity>,
+    tasks: &Tasks,
+) -> Result<Link, TransportError> {
     prepare(dir)?;
     let me = identity.peer();
     let path = socket_of(dir, &me);
     let _ = tokio::fs::remove_file(&path).await;
-    let failed = |source| TransportError::Listen { path: path.display().to_string(), source };
+    let failed = |source| TransportError::Listen {
+        path: path.display().to_string(),
+        source,
+    };
     let listener = UnixListener::bind(&path).map_err(failed)?;
     let (inbox_in, inbox) = mpsc::channel(INBOX);
     let (outbox, outbox_out) = mpsc::channel(INBOX);
-    tasks.spawn(listen(listener, path.clone(), identity.clone(), inbox_in, tasks.clone()));
-    tasks.spawn(dispatch(dir.to_owned(), identity, outbox_out, tasks.clone()));
+    tasks.spawn(listen(
+        listener,
+        path.clone(),
+        identity.clone(),
+        inbox_in,
+        tasks.clone(),
+    ));
+    tasks.spawn(dispatch(
+        dir.to_owned(),
+        identity,
+        outbox_out,
+        tasks.clone(),
+    ));
     Ok(Link { me, inbox, outbox })
 }
 
 fn prepare(dir: &Path) -> Result<(), TransportError> {
-    let refuse = |why: String| TransportError::Folder { path: dir.display().to_string(), why };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| refuse(e.to_string()))?;
+    let refuse = |why: String| TransportError::Folder {
+        path: dir.display().to_string(),
+        why,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| refuse(e.to_string()))?;
     let meta = std::fs::symlink_metadata(dir).map_err(|e| refuse(e.to_string()))?;
     if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() {
         return Err(refuse("it is not a folder of this user".to_owned()));
     }
     if meta.permissions().mode() & 0o077 != 0 {
-        return Err(refuse("other users may enter it; run `chmod 700` on it".to_owned()));
+        return Err(refuse(
+            "other users may enter it; run `chmod 700` on it".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -101,7 +128,11 @@ async fn listen(
 /// Reads one peer's messages until it hangs up. Confirmations go back as the host keeps each message.
 async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbound>) {
     let (mut read, mut write) = stream.into_split();
-    let shaken = tokio::time::timeout(HANDSHAKE, handshake::answer(&mut read, &mut write, identity)).await;
+    let shaken = tokio::time::timeout(
+        HANDSHAKE,
+        handshake::answer(&mut read, &mut write, identity),
+    )
+    .await;
     let from = match shaken {
         Ok(Ok(peer)) => peer,
         Ok(Err(error)) => return tracing::debug!(%error, "a loopback handshake failed"),
@@ -121,9 +152,17 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
     };
     let messages = async move {
         while let Ok(Some(frame)) = frame::read(&mut read).await {
-            let Frame::Message { id, sent, bytes } = frame else { continue };
+            let Frame::Message { id, sent, bytes } = frame else {
+                continue;
+            };
             let (kept, on_disk) = oneshot::channel();
-            let message = Inbound { from: from.clone(), id: id.clone(), sent, bytes, kept };
+            let message = Inbound {
+                from: from.clone(),
+                id: id.clone(),
+                sent,
+                bytes,
+                kept,
+            };
             if inbox.send(message).await.is_err() || confirm.send((id, on_disk)).await.is_err() {
                 break;
             }
@@ -133,7 +172,12 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
 }
 
 /// Hands each outgoing message to the lane of its receiver, so that a slow peer delays nobody else.
-async fn dispatch(dir: PathBuf, identity: Arc<Identity>, mut outbox: mpsc::Receiver<Outgoing>, tasks: Tasks) {
+async fn dispatch(
+    dir: PathBuf,
+    identity: Arc<Identity>,
+    mut outbox: mpsc::Receiver<Outgoing>,
+    tasks: Tasks,
+) {
     let mut lanes: HashMap<PeerId, mpsc::Sender<Outgoing>> = HashMap::new();
     loop {
         let message = tokio::select! {
@@ -141,7 +185,10 @@ async fn dispatch(dir: PathBuf, identity: Arc<Identity>, mut outbox: mpsc::Recei
             message = outbox.recv() => match message { Some(message) => message, None => break },
         };
         if message.to.scheme() != Scheme::Loop {
-            let _ = message.done.send(Err(SendError::Impossible(format!("{} is not on loopback", message.to))));
+            let _ = message.done.send(Err(SendError::Impossible(format!(
+                "{} is not on loopback",
+                message.to
+            ))));
             continue;
         }
         lanes.retain(|_, lane| !lane.is_closed());
@@ -159,7 +206,9 @@ async fn dispatch(dir: PathBuf, identity: Arc<Identity>, mut outbox: mpsc::Recei
         });
         if let Err(refused) = lane.try_send(message) {
             let message = refused.into_inner();
-            let _ = message.done.send(Err(SendError::Unreachable("too much is waiting for this peer".to_owned())));
+            let _ = message.done.send(Err(SendError::Unreachable(
+                "too much is waiting for this peer".to_owned(),
+            )));
         }
     }
 }
@@ -167,7 +216,12 @@ async fn dispatch(dir: PathBuf, identity: Arc<Identity>, mut outbox: mpsc::Recei
 type Unconfirmed = Arc<Mutex<HashMap<String, oneshot::Sender<Result<(), SendError>>>>>;
 
 /// Sends one peer's messages over one connection, until the connection breaks or nothing was sent for a while.
-async fn carry(path: PathBuf, peer: PeerId, identity: &Identity, mut messages: mpsc::Receiver<Outgoing>) {
+async fn carry(
+    path: PathBuf,
+    peer: PeerId,
+    identity: &Identity,
+    mut messages: mpsc::Receiver<Outgoing>,
+) {
     let connected = tokio::time::timeout(HANDSHAKE, connect(&path, &peer, identity)).await;
     let (mut read, mut write) = match connected {
         Ok(Ok(halves)) => halves,
@@ -189,8 +243,15 @@ async fn carry(path: PathBuf, peer: PeerId, identity: &Identity, mut messages: m
         loop {
             let next = tokio::time::timeout(Duration::from_secs(60), messages.recv()).await;
             let Ok(Some(message)) = next else { break };
-            unconfirmed.lock().await.insert(message.id.clone(), message.done);
-            let frame = Frame::Message { id: message.id, sent: crate::clock::now(), bytes: message.bytes };
+            unconfirmed
+                .lock()
+                .await
+                .insert(message.id.clone(), message.done);
+            let frame = Frame::Message {
+                id: message.id,
+                sent: crate::clock::now(),
+                bytes: message.bytes,
+            };
             if frame.write(&mut write).await.is_err() {
                 break;
             }
@@ -210,7 +271,11 @@ async fn carry(path: PathBuf, peer: PeerId, identity: &Identity, mut messages: m
 
 /// Returns how long to wait for confirmations that are still missing.
 const fn patience(missing: usize) -> Duration {
-    if missing == 0 { Duration::ZERO } else { HANDSHAKE }
+    if missing == 0 {
+        Duration::ZERO
+    } else {
+        HANDSHAKE
+    }
 }
 
 async fn connect(
@@ -218,10 +283,18 @@ async fn connect(
     peer: &PeerId,
     identity: &Identity,
 ) -> Result<(OwnedReadHalf, OwnedWriteHalf), String> {
-    let stream = UnixStream::connect(path).await.map_err(|error| format!("no host answers under {peer} ({error})"))?;
+    let stream = UnixStream::connect(path)
+        .await
+        .map_err(|error| format!("no host answers under {peer} ({error})"))?;
     let (mut read, mut write) = stream.into_split();
-    let there = handshake::open(&mut read, &mut write, identity).await.map_err(|error| error.to_string())?;
-    if there == *peer { Ok((read, write)) } else { Err(format!("another key answers there: {there}")) }
+    let there = handshake::open(&mut read, &mut write, identity)
+        .await
+        .map_err(|error| error.to_string())?;
+    if there == *peer {
+        Ok((read, write))
+    } else {
+        Err(format!("another key answers there: {there}"))
+    }
 }
 
 fn fail(messages: &mut mpsc::Receiver<Outgoing>, why: String) {

@@ -49,7 +49,13 @@ struct Line<T> {
 
 impl<T> Default for Line<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), requests: 0, bytes: 0, live: 0, untrusted: false }
+        Self {
+            waiting: VecDeque::new(),
+            requests: 0,
+            bytes: 0,
+            live: 0,
+            untrusted: false,
+        }
     }
 }
 
@@ -85,7 +91,10 @@ impl<T> Lines<T> {
     /// Reserves room for a request before it goes to disk. Either `join` or `leave` must follow.
     pub fn reserve(&mut self, peer: &PeerId, tier: Tier, bytes: usize) -> Result<(), Refused> {
         let untrusted = tier == Tier::Untrusted;
-        let (requests, held) = self.lines.get(peer).map_or((0, 0), |line| (line.requests, line.bytes));
+        let (requests, held) = self
+            .lines
+            .get(peer)
+            .map_or((0, 0), |line| (line.requests, line.bytes));
         let bounds = &self.bounds;
         let full = requests >= bounds.peer_requests
             || held + bytes > bounds.peer_bytes.len()
@@ -133,8 +142,13 @@ impl<T> Lines<T> {
         }
         let mut soonest: Option<Duration> = None;
         for _ in 0..self.round.len() {
-            let Some(peer) = self.round.pop_front() else { break };
-            let crowded = self.lines.get(&peer).is_none_or(|line| line.live >= (self.bounds.live / 2).max(1));
+            let Some(peer) = self.round.pop_front() else {
+                break;
+            };
+            let crowded = self
+                .lines
+                .get(&peer)
+                .is_none_or(|line| line.live >= (self.bounds.live / 2).max(1));
             if crowded {
                 self.round.push_back(peer);
                 continue;
@@ -144,8 +158,12 @@ impl<T> Lines<T> {
                 self.round.push_back(peer);
                 continue;
             }
-            let Some(line) = self.lines.get_mut(&peer) else { continue };
-            let Some((request, bytes)) = line.waiting.pop_front() else { continue };
+            let Some(line) = self.lines.get_mut(&peer) else {
+                continue;
+            };
+            let Some((request, bytes)) = line.waiting.pop_front() else {
+                continue;
+            };
             line.live += 1;
             let more = !line.waiting.is_empty();
             self.live += 1;
@@ -170,7 +188,11 @@ impl<T> Lines<T> {
     /// Takes every waiting request of a peer out of its line.
     pub fn clear(&mut self, peer: &PeerId) -> Vec<T> {
         self.round.retain(|other| other != peer);
-        let waiting = self.lines.get_mut(peer).map(|line| std::mem::take(&mut line.waiting)).unwrap_or_default();
+        let waiting = self
+            .lines
+            .get_mut(peer)
+            .map(|line| std::mem::take(&mut line.waiting))
+            .unwrap_or_default();
         let cleared = waiting
             .into_iter()
             .map(|(request, bytes)| {
@@ -190,7 +212,11 @@ impl<T> Lines<T> {
     fn hold(&mut self, peer: &PeerId, untrusted: bool, bytes: usize) {
         let line = self.lines.entry(peer.clone()).or_default();
         // A line keeps the side it was opened on until it is empty, so that what is added is what is taken off.
-        let untrusted = if line.requests == 0 { untrusted } else { line.untrusted };
+        let untrusted = if line.requests == 0 {
+            untrusted
+        } else {
+            line.untrusted
+        };
         line.untrusted = untrusted;
         line.requests += 1;
         line.bytes += bytes;
@@ -203,7 +229,9 @@ impl<T> Lines<T> {
     }
 
     fn release(&mut self, peer: &PeerId, bytes: usize) {
-        let Some(line) = self.lines.get_mut(peer) else { return };
+        let Some(line) = self.lines.get_mut(peer) else {
+            return;
+        };
         line.requests = line.requests.saturating_sub(1);
         line.bytes = line.bytes.saturating_sub(bytes);
         self.requests = self.requests.saturating_sub(1);
@@ -215,7 +243,11 @@ impl<T> Lines<T> {
     }
 
     fn tidy(&mut self, peer: &PeerId) {
-        if self.lines.get(peer).is_some_and(|line| line.requests == 0 && line.live == 0) {
+        if self
+            .lines
+            .get(peer)
+            .is_some_and(|line| line.requests == 0 && line.live == 0)
+        {
             self.lines.remove(peer);
         }
     }

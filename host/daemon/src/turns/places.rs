@@ -36,12 +36,22 @@ impl Places {
     /// Returns so many free places, at least one.
     pub fn new(total: usize) -> Self {
         let total = total.max(1);
-        Self { total, state: Arc::new(Mutex::new(State { free: total, ..State::default() })) }
+        Self {
+            total,
+            state: Arc::new(Mutex::new(State {
+                free: total,
+                ..State::default()
+            })),
+        }
     }
 
     /// Returns a claim for a guest of `peer` that holds no place yet.
     pub fn claim(&self, peer: PeerId) -> Place {
-        Place { places: self.clone(), peer, held: Mutex::new(false) }
+        Place {
+            places: self.clone(),
+            peer,
+            held: Mutex::new(false),
+        }
     }
 
     fn half(&self) -> usize {
@@ -71,7 +81,11 @@ impl Places {
                 state.hand_out(self.half());
                 granted
             };
-            let guard = Unclaimed { places: self, peer, turn: Some(turn) };
+            let guard = Unclaimed {
+                places: self,
+                peer,
+                turn: Some(turn),
+            };
             if guard.wait().await {
                 return;
             }
@@ -94,7 +108,9 @@ struct Unclaimed<'a> {
 
 impl Unclaimed<'_> {
     async fn wait(mut self) -> bool {
-        let Some(turn) = self.turn.as_mut() else { return false };
+        let Some(turn) = self.turn.as_mut() else {
+            return false;
+        };
         let granted = turn.await.is_ok();
         self.turn = None;
         granted
@@ -103,7 +119,9 @@ impl Unclaimed<'_> {
 
 impl Drop for Unclaimed<'_> {
     fn drop(&mut self) {
-        let Some(mut turn) = self.turn.take() else { return };
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
         // Closing under the lock: afterwards nobody can hand us a place.
         let mut state = self.places.state();
         turn.close();
@@ -133,9 +151,16 @@ impl State {
     /// Gives free places to those who wait, one peer after the other; a peer that has half of all goes last.
     fn hand_out(&mut self, half: usize) {
         while self.free > 0 && !self.round.is_empty() {
-            let modest = self.round.iter().position(|peer| self.held.get(peer).is_none_or(|held| *held < half));
-            let Some(peer) = self.round.remove(modest.unwrap_or(0)) else { return };
-            let Some(line) = self.waiting.get_mut(&peer) else { continue };
+            let modest = self
+                .round
+                .iter()
+                .position(|peer| self.held.get(peer).is_none_or(|held| *held < half));
+            let Some(peer) = self.round.remove(modest.unwrap_or(0)) else {
+                return;
+            };
+            let Some(line) = self.waiting.get_mut(&peer) else {
+                continue;
+            };
             let turn = line.pop_front();
             if line.is_empty() {
                 self.waiting.remove(&peer);
@@ -194,7 +219,9 @@ mod tests {
     use super::*;
 
     fn peer(n: u8) -> PeerId {
-        format!("loop:{}", format!("{n:02x}").repeat(32)).parse().expect("a peer id")
+        format!("loop:{}", format!("{n:02x}").repeat(32))
+            .parse()
+            .expect("a peer id")
     }
 
     async fn taken(place: &Place) -> bool {
@@ -208,14 +235,23 @@ mod tests {
         let places = Places::new(2);
         let greedy: Vec<Place> = (0..3).map(|_| places.claim(peer(1))).collect();
         let modest = places.claim(peer(2));
-        assert!(taken(&greedy[0]).await && taken(&greedy[1]).await, "nobody else waits: all of them");
+        assert!(
+            taken(&greedy[0]).await && taken(&greedy[1]).await,
+            "nobody else waits: all of them"
+        );
         assert!(!taken(&greedy[2]).await);
         let (third, other) = (greedy[2].take(), modest.take());
         tokio::pin!(third, other);
-        assert!(futures::poll!(third.as_mut()).is_pending() && futures::poll!(other.as_mut()).is_pending());
+        assert!(
+            futures::poll!(third.as_mut()).is_pending()
+                && futures::poll!(other.as_mut()).is_pending()
+        );
         assert!(greedy[0].should_yield());
         greedy[0].give();
-        assert!(futures::poll!(other.as_mut()).is_ready(), "the second peer came later and still goes first");
+        assert!(
+            futures::poll!(other.as_mut()).is_ready(),
+            "the second peer came later and still goes first"
+        );
         assert!(futures::poll!(third.as_mut()).is_pending());
         greedy[1].give();
         assert!(futures::poll!(third.as_mut()).is_ready());

@@ -34,7 +34,10 @@ impl Rates {
     pub fn new(rates: PerMinute) -> Self {
         let quota = |per_minute| {
             let per_minute = NonZeroU32::new(per_minute)?;
-            Some(Quota::per_minute(per_minute).allow_burst(NonZeroU32::new(rates.burst)?.min(per_minute)))
+            Some(
+                Quota::per_minute(per_minute)
+                    .allow_burst(NonZeroU32::new(rates.burst)?.min(per_minute)),
+            )
         };
         Self {
             untrusted: quota(rates.untrusted).map(RateLimiter::direct),
@@ -48,14 +51,18 @@ impl Rates {
     pub fn take(&self, peer: &PeerId, tier: Tier) -> Result<(), Duration> {
         let keyed = match tier {
             Tier::Untrusted => {
-                let Some(bucket) = &self.untrusted else { return Err(Duration::MAX) };
+                let Some(bucket) = &self.untrusted else {
+                    return Err(Duration::MAX);
+                };
                 return bucket.check().map_err(|wait| self.wait(&wait));
             }
             Tier::Known => &self.known,
             Tier::Internal => &self.internal,
             Tier::Privileged => return Ok(()),
         };
-        let Some(bucket) = keyed else { return Err(Duration::MAX) };
+        let Some(bucket) = keyed else {
+            return Err(Duration::MAX);
+        };
         bucket.check_key(peer).map_err(|wait| self.wait(&wait))
     }
 
@@ -77,19 +84,34 @@ mod tests {
     use super::*;
 
     fn peer(n: u8) -> PeerId {
-        format!("loop:{}", format!("{n:02x}").repeat(32)).parse().expect("a peer id")
+        format!("loop:{}", format!("{n:02x}").repeat(32))
+            .parse()
+            .expect("a peer id")
     }
 
     #[test]
     fn strangers_share_and_friends_do_not() {
-        let rates = Rates::new(PerMinute { untrusted: 10, known: 10, internal: 0, burst: 5 });
-        let strangers = (0..20).filter(|n| rates.take(&peer(*n), Tier::Untrusted).is_ok()).count();
+        let rates = Rates::new(PerMinute {
+            untrusted: 10,
+            known: 10,
+            internal: 0,
+            burst: 5,
+        });
+        let strangers = (0..20)
+            .filter(|n| rates.take(&peer(*n), Tier::Untrusted).is_ok())
+            .count();
         assert_eq!(strangers, 5, "twenty names draw from one bucket");
         for n in 0..3 {
-            let starts = (0..20).filter(|_| rates.take(&peer(n), Tier::Known).is_ok()).count();
+            let starts = (0..20)
+                .filter(|_| rates.take(&peer(n), Tier::Known).is_ok())
+                .count();
             assert_eq!(starts, 5, "each friend has a bucket of its own");
         }
-        assert!(rates.take(&peer(0), Tier::Known).is_err_and(|wait| wait <= Duration::from_secs(6)));
+        assert!(
+            rates
+                .take(&peer(0), Tier::Known)
+                .is_err_and(|wait| wait <= Duration::from_secs(6))
+        );
         assert_eq!(rates.take(&peer(0), Tier::Internal), Err(Duration::MAX));
         assert!((0..1_000).all(|_| rates.take(&peer(0), Tier::Privileged).is_ok()));
     }

@@ -14,7 +14,11 @@ const LONGEST_ID: usize = 128;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// A message.
-    Message { id: String, sent: Timestamp, bytes: Vec<u8> },
+    Message {
+        id: String,
+        sent: Timestamp,
+        bytes: Vec<u8>,
+    },
     /// The message of this id is on the receiver's disk.
     Kept { id: String },
 }
@@ -63,18 +67,27 @@ pub(super) async fn read<R: AsyncRead + Unpin>(read: &mut R) -> io::Result<Optio
     if body.len() != length as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    parse(&body).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    parse(&body)
+        .map(Some)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 fn parse(body: &[u8]) -> Option<Frame> {
     let (&kind, rest) = body.split_first()?;
     let (&length, rest) = rest.split_first()?;
     let (id, rest) = rest.split_at_checked(usize::from(length))?;
-    let id = std::str::from_utf8(id).ok().filter(|id| !id.is_empty() && id.len() <= LONGEST_ID)?.to_owned();
+    let id = std::str::from_utf8(id)
+        .ok()
+        .filter(|id| !id.is_empty() && id.len() <= LONGEST_ID)?
+        .to_owned();
     match kind {
         1 => {
             let (sent, bytes) = rest.split_first_chunk::<8>()?;
-            Some(Frame::Message { id, sent: Timestamp(i64::from_be_bytes(*sent)), bytes: bytes.to_vec() })
+            Some(Frame::Message {
+                id,
+                sent: Timestamp(i64::from_be_bytes(*sent)),
+                bytes: bytes.to_vec(),
+            })
         }
         2 if rest.is_empty() => Some(Frame::Kept { id }),
         _ => None,

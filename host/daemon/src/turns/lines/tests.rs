@@ -3,7 +3,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn peer(n: u8) -> PeerId {
-    format!("loop:{}", format!("{n:02x}").repeat(32)).parse().expect("a peer id")
+    format!("loop:{}", format!("{n:02x}").repeat(32))
+        .parse()
+        .expect("a peer id")
 }
 
 fn bounds() -> Bounds {
@@ -21,7 +23,13 @@ fn free(_: &PeerId, _: Tier) -> Result<(), Duration> {
     Ok(())
 }
 
-fn join(lines: &mut Lines<u32>, n: u8, tier: Tier, request: u32, bytes: usize) -> Result<(), Refused> {
+fn join(
+    lines: &mut Lines<u32>,
+    n: u8,
+    tier: Tier,
+    request: u32,
+    bytes: usize,
+) -> Result<(), Refused> {
     lines.reserve(&peer(n), tier, bytes)?;
     lines.join(&peer(n), request, bytes);
     Ok(())
@@ -40,7 +48,10 @@ fn peers_take_turns_and_keep_their_order() {
         lines.ended(&peer);
     }
     assert_eq!(started, [0, 10, 1, 2]);
-    assert!(lines.lines.is_empty() && lines.round.is_empty(), "nothing is kept of peers that are done");
+    assert!(
+        lines.lines.is_empty() && lines.round.is_empty(),
+        "nothing is kept of peers that are done"
+    );
 }
 
 #[test]
@@ -61,9 +72,15 @@ fn one_peer_never_has_more_than_half() {
 #[test]
 fn strangers_together_have_an_eighth() {
     let mut lines = Lines::new(bounds());
-    let taken = (0..100).filter(|n| join(&mut lines, *n, Tier::Untrusted, 0, 1).is_ok()).count();
+    let taken = (0..100)
+        .filter(|n| join(&mut lines, *n, Tier::Untrusted, 0, 1).is_ok())
+        .count();
     assert_eq!(taken, 10);
-    assert_eq!(join(&mut lines, 101, Tier::Known, 0, 1), Ok(()), "a known peer still finds room");
+    assert_eq!(
+        join(&mut lines, 101, Tier::Known, 0, 1),
+        Ok(()),
+        "a known peer still finds room"
+    );
     let mut lines = Lines::new(bounds());
     assert_eq!(join(&mut lines, 1, Tier::Untrusted, 0, 501), Err(Refused));
     assert_eq!(join(&mut lines, 1, Tier::Known, 0, 501), Ok(()));
@@ -75,9 +92,18 @@ fn a_peer_without_a_token_waits_and_others_go_on() {
     join(&mut lines, 1, Tier::Known, 1, 1).expect("room");
     join(&mut lines, 2, Tier::Known, 2, 1).expect("room");
     let slow = peer(1);
-    let rate = |peer: &PeerId, _| if *peer == slow { Err(Duration::from_secs(3)) } else { Ok(()) };
+    let rate = |peer: &PeerId, _| {
+        if *peer == slow {
+            Err(Duration::from_secs(3))
+        } else {
+            Ok(())
+        }
+    };
     assert_eq!(lines.next(|_| Tier::Known, rate), Next::Start(peer(2), 2));
-    assert_eq!(lines.next(|_| Tier::Known, rate), Next::Later(Duration::from_secs(3)));
+    assert_eq!(
+        lines.next(|_| Tier::Known, rate),
+        Next::Later(Duration::from_secs(3))
+    );
     assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(1), 1));
 }
 
