@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::{Place, fixture};
+use crate::support::Place;
 
 #[test]
 fn wrong_usage() {
@@ -185,163 +185,6 @@ fn a_configuration_that_cannot_be_read() {
 }
 
 #[test]
-fn a_component_that_is_none() {
-    let place = Place::new();
-    let check = |name: &str| place.run(&["skills", "check", &fixture(name)]).seen();
-    assert_snapshot!(check("core-module.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/core-module.wasm cannot be served
-    cause: the file is a core WebAssembly module, not a component
-    hint: link it as a component: with Rust, set `linker = "wasm-component-ld"` for wasm32-unknown-unknown or build for wasm32-wasip2; else run `wasm-tools component new`
-    "#);
-    assert_snapshot!(check("truncated.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/truncated.wasm cannot be served
-    cause: the file is cut off: a section that starts at byte 249 is longer than the file
-    hint: copy the file again, under another name first, then rename it
-    ");
-    assert_snapshot!(check("empty.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/empty.wasm cannot be served
-    cause: the file is empty
-    hint: copy the file again, under another name first, then rename it
-    ");
-    assert_snapshot!(check("garbage.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/garbage.wasm cannot be served
-    cause: the file is not WebAssembly
-    hint: give a component as `coworker-host skills new` builds it
-    ");
-    assert_snapshot!(check("wrong-world.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/wrong-world.wasm cannot be served
-    cause: the component does not export coworker:skill/guest@0.1.0
-    hint: export coworker:skill/guest@0.1.0, as `coworker-host skills new NAME` shows
-    ");
-    assert_snapshot!(check("wrong-version.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/wrong-version.wasm cannot be served
-    cause: the component does not export coworker:skill/guest@0.1.0
-    hint: it was built for another version of the skill world: this host serves coworker:skill/guest@0.1.0
-    ");
-    assert_snapshot!(check("wrong-types.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/wrong-types.wasm cannot be served
-    cause: the component does not fit the world of skills: `describe` of coworker:skill/guest@0.1.0 has another type: expected 1-tuple, found 0-tuple
-    hint: build it against the wit/ folder of this host's version
-    ");
-    assert_snapshot!(check("import-unknown.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/import-unknown.wasm cannot be served
-    cause: the component imports coworker:skill/secrets@0.1.0, which this host does not offer
-    hint: it was built for another version of the skill world: build it against the wit/ folder of this host
-    ");
-    assert_snapshot!(check("import-wasi.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/import-wasi.wasm cannot be served
-    cause: the component imports wasi:keyvalue/store@0.2.0, which this host does not offer
-    hint: WASI 0.2 is offered, other versions are not: build it for wasm32-wasip2
-    ");
-    assert_snapshot!(place.run(&["skills", "check", "none.wasm"]).seen(), @r"
-    exit 2
-    --- stderr
-    error: there is no file none.wasm
-    hint: name a .wasm file
-    ");
-}
-
-#[test]
-fn a_component_that_describes_itself_badly() {
-    let place = Place::new();
-    let check = |name: &str| place.run(&["skills", "check", &fixture(name)]).seen();
-    assert_snapshot!(check("shape-duplicate.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/shape-duplicate.wasm cannot be served
-    cause: the skill describes itself in a way that cannot be published: it names "echo" twice
-    hint: correct what `describe` returns and build the skill again
-    "#);
-    assert_snapshot!(check("shape-schema-no-json.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/shape-schema-no-json.wasm cannot be served
-    cause: the skill describes itself in a way that cannot be published: skill "echo": its input schema is not usable: it is not JSON: EOF while parsing an object at line 1 column 1
-    hint: correct what `describe` returns and build the skill again
-    "#);
-    assert_snapshot!(check("shape-schema-no-schema.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/shape-schema-no-schema.wasm cannot be served
-    cause: the skill describes itself in a way that cannot be published: skill "echo": its input schema is not usable: /type: anyOf: must fit one of the choices in `anyOf`
-    hint: correct what `describe` returns and build the skill again
-    "#);
-    assert_snapshot!(check("shape-schema-ref-http.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/shape-schema-ref-http.wasm cannot be served
-    cause: the skill describes itself in a way that cannot be published: skill "echo": its input schema is not usable: : $ref
-    hint: correct what `describe` returns and build the skill again
-    "#);
-    assert_snapshot!(check("shape-bad-name.wasm"), @r#"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/shape-bad-name.wasm cannot be served
-    cause: the skill describes itself in a way that cannot be published: "../escape" cannot name a skill: use 1 to 64 letters, digits, '_', '.' or '-', starting with a letter or digit
-    hint: correct what `describe` returns and build the skill again
-    "#);
-    assert_snapshot!(check("describe-trap.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/describe-trap.wasm cannot be served
-    cause: the skill could not describe itself
-    cause: the skill crashed: wasm trap: wasm `unreachable` instruction executed
-    hint: `describe` runs without grants, with a fixed clock and within the limits of a call: it must only return text
-    ");
-    assert_snapshot!(check("describe-loop.wasm"), @r"
-    exit 1
-    --- stderr
-    error: [FIXTURES]/describe-loop.wasm cannot be served
-    cause: the skill could not describe itself
-    cause: the skill reached its limit: processor time
-    hint: `describe` runs without grants, with a fixed clock and within the limits of a call: it must only return text
-    ");
-}
-
-#[test]
-fn a_component_that_takes_too_long_breaks_only_the_process_that_compiles_it() {
-    let place = Place::new();
-    let bomb = fixture("bomb-function.wasm");
-    let mut child = place.command(&["examine", "--memory", "1073741824", "--cpu", "1", &bomb]);
-    let output = child.output().expect("it ends");
-    // It is ended by the system, or refuses the component by itself; it never says that all is well.
-    assert!(!output.status.success(), "{:?}", output.status);
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("\"ok\""));
-}
-
-#[test]
-fn a_good_component_says_what_it_could_do() {
-    let place = Place::new();
-    let ended = place.run(&["--json", "skills", "check", &fixture("echo.wasm")]);
-    let answer: Value = serde_json::from_str(&ended.stdout).expect("one document");
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(
-        answer["manifests"]
-            .as_array()
-            .is_some_and(|skills| !skills.is_empty()),
-        "{answer}"
-    );
-}
-
-#[test]
 fn a_new_project_has_the_skills_name_in_it_and_overwrites_nothing() {
     let place = Place::new();
     for (lang, file) in [
@@ -365,6 +208,63 @@ fn a_new_project_has_the_skills_name_in_it_and_overwrites_nothing() {
     ");
     let ended = place.run(&["skills", "new", "../up", "--lang", "c"]);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
+}
+
+#[test]
+fn a_home_that_is_in_use() {
+    let place = Place::with_home();
+    let serving = place.serve(&[]);
+    let ended = place.run(&["serve"]);
+    assert_eq!(ended.code, 3);
+    assert!(
+        ended.stderr.starts_with("error: another process ("),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("hint: stop the other coworker-host"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(place.run(&["status"]).code, 0);
+    assert_eq!(serving.terminate().code(), Some(0));
+    assert_eq!(place.run(&["status"]).code, 4);
+}
+
+#[test]
+fn a_socket_that_is_not_ours_to_replace() {
+    let place = Place::with_home();
+    place.write("home/control.sock", "something else");
+    assert_snapshot!(place.run(&["serve"]).seen(), @r"
+    exit 3
+    --- stderr
+    error: cannot open the control socket
+    cause: [PLACE]/home/control.sock exists and is not a socket
+    hint: move that file away: the name belongs to the host
+    ");
+    assert_snapshot!(place.run(&["status"]).seen(), @r"
+    exit 4
+    --- stderr
+    error: no host runs on this home
+    cause: nobody listens at [PLACE]/home/control.sock
+    hint: run `coworker-host serve`
+    ");
+    assert_eq!(
+        std::fs::read(place.path("home/control.sock")).expect("still there"),
+        b"something else"
+    );
+}
+
+#[test]
+fn a_socket_of_a_host_that_died_is_replaced() {
+    let place = Place::with_home();
+    drop(
+        std::os::unix::net::UnixListener::bind(place.path("home/control.sock")).expect("a socket"),
+    );
+    assert_eq!(place.run(&["status"]).code, 4);
+    let serving = place.serve(&[]);
+    assert_eq!(place.run(&["status"]).code, 0);
+    assert_eq!(serving.ready["name"], "test");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Black-box tests of the whole host.
 
 mod cli;
+mod component;
 mod support;

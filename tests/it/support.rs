@@ -1,9 +1,9 @@
 //! A place of its own for every test: a home, no colours, nothing of the machine's environment.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
@@ -105,8 +105,9 @@ impl Place {
     /// Puts words where a run differs from the next.
     fn clean(&self, text: &str) -> String {
         let here = self.folder.path().to_str().expect("plain");
-        text.replace(here, "[PLACE]")
-            .replace(fixtures().to_str().expect("plain"), "[FIXTURES]")
+        let text = text.replace(here, "[PLACE]");
+        let fixtures = fixtures();
+        without_digests(&text.replace(fixtures.to_str().expect("plain"), "[FIXTURES]"))
     }
 }
 
@@ -122,6 +123,66 @@ impl Ended {
         }
         seen
     }
+}
+
+/// A host that serves, until it is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    /// What it said at the start.
+    pub(crate) ready: serde_json::Value,
+}
+
+impl Place {
+    /// Starts a host and waits until it is ready.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
+        let log = std::fs::File::create(self.path("serve.log")).expect("ours");
+        let mut command = self.command(&["--json", "serve"]);
+        let mut child = command
+            .args(arguments)
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("read");
+        let log = || std::fs::read_to_string(self.path("serve.log")).unwrap_or_default();
+        let ready =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}{}", log()));
+        Serving { child, ready }
+    }
+}
+
+impl Serving {
+    /// Asks the host to end, as a shell would, and returns how it did.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it runs");
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Puts a word for every digest, whole or cut: another compiler gives another one.
+fn without_digests(text: &str) -> String {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let mut cleaned = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let (before, from) = rest.split_at(start);
+        let (run, after) = from.split_at(from.find(|c| !is_digit(c)).unwrap_or(from.len()));
+        cleaned.push_str(before);
+        cleaned.push_str(if run.len() >= 11 { "[DIGEST]" } else { run });
+        rest = after;
+    }
+    cleaned + rest
 }
 
 /// Returns the folder of the components that `cargo xtask samples` built for tests.

@@ -82,13 +82,7 @@ impl Failure {
 
     /// Adds a cause behind those already there.
     #[must_use]
-    pub fn cause(self, cause: impl Into<String>) -> Self {
-        self.because(cause)
-    }
-
-    /// Adds a cause behind those already there.
-    #[must_use]
-    pub fn because(mut self, cause: impl Into<String>) -> Self {
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self
     }
@@ -249,6 +243,6 @@ mod tests {
         let failure = Failure::usage("no such tier");
         assert_eq!(Failure::from(anyhow::Error::new(failure.clone())), failure);
         let other = Failure::from(anyhow::anyhow!("deep").context("shallow"));
-        assert_eq!(other, Failure::internal("shallow").because("deep"));
+        assert_eq!(other, Failure::internal("shallow").cause("deep"));
     }
 }

@@ -2,16 +2,23 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ui::{Colour, Ui};
-use super::{Context, init, reach, show, trace};
+use super::ui::{Colour, Latest, Ui};
+use super::{Context, init, reach, show, skills, trace};
+use crate::control::{Note, Progress, Request};
 use crate::home::Home;
 use crate::report::{Failure, printable};
 use crate::server::{ServeOptions, Server};
+
+/// How long the first look at the skills may keep the greeting back. A Python component takes seconds to compile.
+const SETTLE: Duration = Duration::from_secs(60);
+/// How often to see whether it is over.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What to serve, and where.
 #[derive(Debug, Args)]
@@ -65,13 +72,99 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
         server = Server::bind(home, config, serve) => server?,
         () = signals.next() => return Ok(()),
     };
-    let ready = server.ready_info().await?;
-    context.ui.answer(&ready, greet);
+    tokio::select! {
+        told = tell(context, &server) => told?,
+        () = signals.next() => return leave(server.shutdown(), &mut signals).await,
+    }
     tokio::select! {
         () = server.stop_requested() => {}
         () = signals.next() => context.ui.advise("finishing what is under way; press Ctrl-C again to leave at once"),
     }
     leave(server.shutdown(), &mut signals).await
+}
+
+/// Says who we are at once, and what each tier sees when everything that is there was looked at.
+async fn tell(context: &Context, server: &Server) -> Result<(), Failure> {
+    let ui = &context.ui;
+    if !ui.json {
+        introduce(ui, &server.ready_info().await?);
+    }
+    let looking = async {
+        let mut waited = Duration::ZERO;
+        while waited < SETTLE && is_compiling(server).await? {
+            tokio::time::sleep(LOOK).await;
+            waited += LOOK;
+        }
+        Ok::<(), Failure>(())
+    };
+    let latest = Latest::default();
+    latest.set(Note {
+        text: "compiling".to_owned(),
+        done: None,
+    });
+    ui.watch(&latest, looking).await?;
+    consent(ui, server).await?;
+    ui.answer(&server.ready_info().await?, offer);
+    Ok(())
+}
+
+async fn is_compiling(server: &Server) -> Result<bool, Failure> {
+    let list = server
+        .host()
+        .handle(Request::SkillsList {}, &Progress::silent())
+        .await?;
+    Ok(show::rows(&list)
+        .iter()
+        .any(|row| row.get("state").and_then(Value::as_str) == Some("compiling")))
+}
+
+/// Asks, on a terminal, about the skills outside the home that wait because they ask for grants.
+async fn consent(ui: &Ui, server: &Server) -> Result<(), Failure> {
+    if ui.json || !ui.can_ask() {
+        return Ok(());
+    }
+    let progress = Progress::silent();
+    let list = server
+        .host()
+        .handle(Request::SkillsList {}, &progress)
+        .await?;
+    for row in show::rows(&list) {
+        let is = |key: &str, word: &str| row.get(key).and_then(Value::as_str) == Some(word);
+        let outside = row
+            .get("file")
+            .and_then(Value::as_str)
+            .is_some_and(|file| file.starts_with('/'));
+        let Some(name) = row
+            .get("name")
+            .and_then(Value::as_str)
+            .filter(|_| outside && is("state", "pending"))
+        else {
+            continue;
+        };
+        let name = name.to_owned();
+        let inspect = Request::SkillsInspect {
+            name: name.clone(),
+            diff: None,
+        };
+        let shown = server.host().handle(inspect, &progress).await?;
+        if show::list(&shown, "asks").is_empty() {
+            continue;
+        }
+        skills::review(ui, &shown);
+        if ui.confirm_beside("grant this, and let peers see it?").await {
+            let review = shown
+                .get("review")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            let expose = Request::SkillsExpose {
+                name,
+                tier: None,
+                review,
+            };
+            server.host().handle(expose, &progress).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the work to end, or for a second signal.
@@ -105,11 +198,14 @@ fn home(context: &Context) -> Result<Home, Failure> {
     Ok(home)
 }
 
-fn greet(ui: &Ui, ready: &Value) {
+fn introduce(ui: &Ui, ready: &Value) {
     ui.field("name", &show::text(ready, "name"));
     ui.field("peer", &show::text(ready, "peer"));
     ui.field("invite", &show::text(ready, "invite"));
     ui.field("network", &show::text(ready, "transport"));
+}
+
+fn offer(ui: &Ui, ready: &Value) {
     let mut example = None;
     for seen in show::list(ready, "seen") {
         let tier = show::text(seen, "tier");

@@ -2,6 +2,8 @@
 
 mod inspection;
 
+pub(super) use inspection::review;
+
 use clap::{Args, Subcommand};
 use coworker_core::Tier;
 use serde_json::{Map, Value};

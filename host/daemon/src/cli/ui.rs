@@ -150,15 +150,23 @@ impl Ui {
 
     /// Asks a question on the terminal. Without one, the answer is no.
     pub(super) fn confirm(&self, question: &str) -> bool {
+        self.question(question) && is_yes()
+    }
+
+    /// As `confirm`, while other work goes on and may end the wait.
+    pub(super) async fn confirm_beside(&self, question: &str) -> bool {
+        self.question(question) && tokio::task::spawn_blocking(is_yes).await.unwrap_or(false)
+    }
+
+    fn question(&self, question: &str) -> bool {
         if !self.can_ask() {
             return false;
         }
         self.erase();
         let mut err = io::stderr();
-        let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+        write!(err, "{question} [y/N] ")
+            .and_then(|()| err.flush())
+            .is_ok()
     }
 
     /// Returns whether somebody sits at a terminal who can be asked.
@@ -211,6 +219,12 @@ impl Ui {
             _ => Ok(()),
         }
     }
+}
+
+fn is_yes() -> bool {
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 /// The latest note of progress.

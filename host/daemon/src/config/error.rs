@@ -88,7 +88,7 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let mut failure = Self::new(Exit::Config, error.to_string());
         if let Some(cause) = std::error::Error::source(&error) {
-            failure = failure.because(cause.to_string());
+            failure = failure.cause(cause.to_string());
         }
         match error.hint() {
             Some(hint) => failure.hint(hint),

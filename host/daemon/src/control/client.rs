@@ -38,7 +38,7 @@ impl Client {
         if !is_same_user(&stream) {
             return Err(
                 Failure::config("the host on this home belongs to another user")
-                    .because(format!("{} is not ours", path.display()))
+                    .cause(format!("{} is not ours", path.display()))
                     .hint("use a home of your own, with --home"),
             );
         }
@@ -60,7 +60,7 @@ impl Client {
             .await
             .unwrap_or_else(|_| {
                 Err(Failure::unreachable("the running host does not answer")
-                    .because(format!(
+                    .cause(format!(
                         "nothing came back within {} seconds",
                         patience.as_secs()
                     ))
@@ -90,7 +90,7 @@ impl Client {
                 Ok(Line::TooLong) => {
                     return Err(
                         Failure::internal("the answer of the running host is too long")
-                            .because(format!("it has more than {} MiB", ANSWER >> 20)),
+                            .cause(format!("it has more than {} MiB", ANSWER >> 20)),
                     );
                 }
                 Ok(Line::End) => return Err(left(sent.err())),
@@ -110,7 +110,7 @@ fn left(error: Option<io::Error>) -> Failure {
 }
 
 fn no_connection(path: &Path, error: &io::Error) -> Result<Option<Client>, Failure> {
-    let failure = |what| Failure::unreachable(what).because(format!("{}: {error}", path.display()));
+    let failure = |what| Failure::unreachable(what).cause(format!("{}: {error}", path.display()));
     match error.kind() {
         // No file, or one left over from a host that died: either way nobody is there.
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),

@@ -193,7 +193,7 @@ impl Session {
 
     async fn turn_away(mut self) -> io::Result<()> {
         let failure = Failure::unreachable("the host is busy with other commands")
-            .because(format!("{CLIENTS} commands are connected already"))
+            .cause(format!("{CLIENTS} commands are connected already"))
             .hint("try again when some of them have ended");
         self.write(&Answer::Error(failure)).await
     }
@@ -221,7 +221,7 @@ impl Session {
                 },
                 Line::TooLong => {
                     let failure = Failure::usage("the request is too long")
-                        .because(format!("a request has at most {} MiB", REQUEST >> 20));
+                        .cause(format!("a request has at most {} MiB", REQUEST >> 20));
                     return self.write(&Answer::Error(failure)).await;
                 }
                 Line::End => return Ok(()),
@@ -259,7 +259,7 @@ impl Session {
                     Ok(Err(failure)) => Answer::Error(failure),
                     Err(error) => {
                         tracing::error!(%error, "a command broke");
-                        Answer::Error(Failure::internal("the host could not finish this").because("its log says more"))
+                        Answer::Error(Failure::internal("the host could not finish this").cause("its log says more"))
                     }
                 },
                 more = self.reader.fill_buf(), if listening => {
@@ -291,6 +291,6 @@ impl Session {
 
 fn not_understood(error: &serde_json::Error) -> Failure {
     Failure::usage("the host does not understand this request")
-        .because(error.to_string())
+        .cause(error.to_string())
         .hint("if coworker-host was updated, stop the running host and start it again")
 }

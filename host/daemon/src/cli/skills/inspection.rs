@@ -47,7 +47,7 @@ pub(super) fn whole(ui: &Ui, answer: &Value) {
 }
 
 /// Prints what an approval is about: what it could do, what it asks for, and what would change.
-pub(super) fn review(ui: &Ui, answer: &Value) {
+pub(in crate::cli) fn review(ui: &Ui, answer: &Value) {
     ui.field("skill", &show::text(answer, "name"));
     ui.field("file", &show::text(answer, "file"));
     ui.field("digest", &show::text(answer, "digest"));
