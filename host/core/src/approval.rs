@@ -226,7 +226,7 @@ pub fn beyond(granted: &Grants, asked: &Grants) -> Vec<String> {
     }
     match (granted.state, asked.state) {
         (StateGrant::None, StateGrant::PerCaller) => {
-            more.push("remember per caller (state)".to_owned())
+            more.push("remember per caller (state)".to_owned());
         }
         (StateGrant::None | StateGrant::PerCaller, StateGrant::Shared) => more.push(
             "remember across callers, which is a channel between them (state = \"shared\")"

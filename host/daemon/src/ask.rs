@@ -71,6 +71,12 @@ impl Asks {
         receiver
     }
 
+    /// Returns whether somebody waits for this answer from this peer.
+    pub fn expects(&self, peer: &PeerId, correlation: &str) -> bool {
+        self.lock()
+            .contains_key(&(peer.clone(), correlation.to_owned()))
+    }
+
     /// Stops waiting.
     pub fn give_up(&self, peer: &PeerId, correlation: &str) {
         self.lock().remove(&(peer.clone(), correlation.to_owned()));

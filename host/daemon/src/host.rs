@@ -144,7 +144,6 @@ impl Host {
             coworker_sandbox::Config {
                 cache_dir: Some(home.cache()),
                 live_instances: live,
-                ..Default::default()
             },
             ports,
         )

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coworker_core::{
-    Admission, Envelope, Message, PeerId, Refusal, Scheme, Timestamp, admit, decode, fingerprint,
+    Admission, Envelope, Message, PeerId, Refusal, Scheme, TaskId, Timestamp, admit, decode,
+    fingerprint,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -74,12 +75,14 @@ pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
 struct Candidate {
     arrival: Arrival,
     envelope: Envelope,
+    received: Instant,
     size: usize,
     kept: oneshot::Sender<()>,
 }
 
-/// Takes a batch in. One bad message affects itself only; the store's trouble leaves all of them with the transport.
-pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
+/// Takes a batch in, and returns the tasks that it became. One bad message affects itself only; the store's trouble
+/// leaves all of them with the transport.
+pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) -> Vec<TaskId> {
     let mut candidates = Vec::with_capacity(batch.len());
     for message in batch {
         host.counters.received.fetch_add(1, Ordering::Relaxed);
@@ -89,8 +92,9 @@ pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
         }
     }
     if candidates.is_empty() {
-        return;
+        return Vec::new();
     }
+    let mut tasks = Vec::with_capacity(candidates.len());
     let arrivals = candidates
         .iter()
         .map(|candidate| candidate.arrival.clone())
@@ -98,7 +102,7 @@ pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
     let accepted = host.store.accept_all(arrivals).await;
     for (candidate, accepted) in candidates.into_iter().zip(accepted) {
         match accepted {
-            Ok(accepted) => keep(host, candidate, accepted),
+            Ok(accepted) => tasks.push(keep(host, candidate, accepted)),
             Err(error) => {
                 // Without a confirmation the transport keeps the message and delivers it again.
                 tracing::error!(%error, "a request could not be stored");
@@ -107,10 +111,12 @@ pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) {
         }
     }
     host.wake.notify_one();
+    tasks
 }
 
 /// Decides whether a message is a request that may wait. Everything else is dealt with here.
 async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
+    let received = Instant::now();
     let Inbound {
         from,
         id,
@@ -187,15 +193,17 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
     Some(Candidate {
         arrival,
         envelope,
+        received,
         size,
         kept,
     })
 }
 
-fn keep(host: &Host, candidate: Candidate, accepted: Accepted) {
+fn keep(host: &Host, candidate: Candidate, accepted: Accepted) -> TaskId {
     let Candidate {
         arrival,
         envelope,
+        received,
         size,
         kept,
     } = candidate;
@@ -206,10 +214,11 @@ fn keep(host: &Host, candidate: Candidate, accepted: Accepted) {
     let _ = kept.send(());
     if !host.performs(&arrival.peer) {
         host.lines().leave(&arrival.peer, size);
-        return;
+        return task;
     }
-    let waiting = Waiting::new(task, what, envelope, Instant::now(), arrival.expires, size);
+    let waiting = Waiting::new(task, what, envelope, received, arrival.expires, size);
     host.lines().join(&arrival.peer, waiting, size);
+    task
 }
 
 async fn answer(
@@ -225,6 +234,12 @@ async fn answer(
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
+    // Asked here first, so that answers to nothing cost no write.
+    if !host.asks.expects(&from, &correlation) {
+        host.counters.unasked.fetch_add(1, Ordering::Relaxed);
+        let _ = kept.send(());
+        return None;
+    }
     match host
         .store
         .answered(&from, &correlation, bytes.clone(), now)

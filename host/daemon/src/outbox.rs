@@ -2,8 +2,8 @@
 //! disk and a timer, and delays nobody else.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use coworker_core::{PeerId, TaskId};
@@ -32,7 +32,11 @@ pub struct Outbox {
     store: Store,
     commands: mpsc::UnboundedSender<Command>,
     load: Arc<AtomicUsize>,
+    asleep: Asleep,
 }
+
+/// Peers that are left alone for a while, shared so that a message from anybody else costs the loop nothing.
+type Asleep = Arc<Mutex<HashSet<PeerId>>>;
 
 #[derive(Debug)]
 enum Command {
@@ -41,7 +45,7 @@ enum Command {
         row: OutRow,
         release: Option<Instant>,
     },
-    /// Something came from this peer: it can be reached.
+    /// Something came from this peer, or is on disk for it: try.
     Awake(PeerId),
     /// Send nothing more of what waits in memory for this peer: the disk has changed.
     Reload(PeerId),
@@ -58,10 +62,12 @@ impl Outbox {
     ) -> Result<Self, StoreError> {
         let (commands, orders) = mpsc::unbounded_channel();
         let load = Arc::new(AtomicUsize::new(0));
+        let asleep = Asleep::default();
         let outbox = Self {
             store: store.clone(),
             commands,
             load: load.clone(),
+            asleep: asleep.clone(),
         };
         for peer in store.outbox_peers().await? {
             outbox.order(Command::Awake(peer));
@@ -73,6 +79,7 @@ impl Outbox {
             sending: FuturesUnordered::new(),
             delayed: FuturesUnordered::new(),
             load,
+            asleep,
         };
         tasks.spawn(sender.run(orders, tasks.clone()));
         Ok(outbox)
@@ -111,7 +118,9 @@ impl Outbox {
 
     /// Notes that a peer can be reached, so that what waits for it need not wait longer.
     pub fn awake(&self, peer: &PeerId) {
-        self.order(Command::Awake(peer.clone()));
+        if lock(&self.asleep).remove(peer) {
+            self.order(Command::Awake(peer.clone()));
+        }
     }
 
     /// Forgets what is held in memory for a peer whose rows were dropped.
@@ -134,6 +143,11 @@ impl Outbox {
         // A loop that has ended is a host that stops: the row is on disk and leaves at the next start.
         let _ = self.commands.send(command);
     }
+}
+
+fn lock(asleep: &Asleep) -> MutexGuard<'_, HashSet<PeerId>> {
+    // Every change under the lock is complete in itself, so a poisoned lock holds good data.
+    asleep.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One peer's messages.
@@ -166,6 +180,7 @@ struct Sender {
     sending: FuturesUnordered<BoxFuture<'static, Sent>>,
     delayed: FuturesUnordered<BoxFuture<'static, OutRow>>,
     load: Arc<AtomicUsize>,
+    asleep: Asleep,
 }
 
 impl Sender {
@@ -256,9 +271,11 @@ impl Sender {
 
     fn wake_sleepers(&mut self) {
         let now = Instant::now();
-        for lane in self.lanes.values_mut() {
+        let mut asleep = lock(&self.asleep);
+        for (peer, lane) in &mut self.lanes {
             if lane.asleep_until.is_some_and(|until| until <= now) {
                 lane.asleep_until = None;
+                asleep.remove(peer);
             }
         }
     }
@@ -314,7 +331,6 @@ impl Sender {
                 || lane.on_the_wire > 0
                 || !lane.waiting.is_empty()
                 || lane.asleep_until.is_some()
-                || lane.failures > 0
         });
     }
 
@@ -364,6 +380,7 @@ impl Sender {
                 0.75 + f64::from(u16::from_be_bytes(clock::random())) / f64::from(u16::MAX) / 2.0;
             lane.failures = lane.failures.saturating_add(1);
             lane.asleep_until = Some(Instant::now() + pause.mul_f64(jitter));
+            lock(&self.asleep).insert(peer.clone());
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::home::Home;
 use crate::host::{Host, HostOptions};
 use crate::report::Failure;
 use crate::tasks::Tasks;
-use crate::transport::{Link, loopback};
+use crate::transport::{self, Link, loopback};
 
 /// How often what was kept long enough is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -89,7 +89,7 @@ impl Server {
             .map(|row| json!(row))
             .collect();
         Ok(json!({
-            "name": self.host.name, "peer": self.host.me, "transport": self.host.me.scheme().name(),
+            "name": self.host.name, "peer": self.host.me, "transport": transport::name(self.host.me.scheme()),
             "invite": self.host.invite(), "seen": seen, "attention": waiting,
         }))
     }

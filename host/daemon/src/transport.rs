@@ -3,8 +3,17 @@
 
 pub mod loopback;
 
-use coworker_core::{PeerId, Timestamp};
+use coworker_core::{PeerId, Scheme, Timestamp};
 use tokio::sync::{mpsc, oneshot};
+
+/// Returns the name of the transport that vouches for ids of a scheme, as commands write it.
+pub const fn name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Xmtp => "xmtp",
+        Scheme::Loop => "loopback",
+        Scheme::Local => "local",
+    }
+}
 
 /// A message that a transport received and authenticated.
 #[derive(Debug)]

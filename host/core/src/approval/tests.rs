@@ -72,7 +72,7 @@ fn more_of_anything_waits() {
     let more: [fn(&mut Reviewed); 12] = [
         |r| {
             r.imports
-                .push("wasi:http/outgoing-handler@0.2.6".to_owned())
+                .push("wasi:http/outgoing-handler@0.2.6".to_owned());
         },
         |r| r.manifests.push(manifest("new")),
         |r| r.manifests[0].min_tier = Tier::Untrusted,

@@ -29,8 +29,14 @@ const CALLS: &[(&str, &str)] = &[
         "transform",
         r#"{"text": "{\"items\": [{\"name\": \"pen\", \"price\": 2}, {\"name\": \"lamp\", \"price\": 40}]}", "path": "$.items[?price > 10].{name,price}", "to": "csv"}"#,
     ),
-    ("between", r#"{"start": "2026-03-01T12:00", "end": "2026-03-03T13:30"}"#),
-    ("checksum", r#"{"text": "The quick brown fox jumps over the lazy dog"}"#),
+    (
+        "between",
+        r#"{"start": "2026-03-01T12:00", "end": "2026-03-03T13:30"}"#,
+    ),
+    (
+        "checksum",
+        r#"{"text": "The quick brown fox jumps over the lazy dog"}"#,
+    ),
 ];
 
 #[derive(Debug, Args)]
@@ -60,11 +66,14 @@ fn find_skills(context: &Context, named: Option<PathBuf>) -> Result<PathBuf, Fai
                 .hint("name another folder with --skills, or run `cargo xtask samples` in the sources"))
         };
     }
-    home.into_iter().chain([PathBuf::from("target/skills")]).find(holds).ok_or_else(|| {
-        Failure::failed("there are no skills to show")
-            .cause("neither the home's skills folder nor target/skills holds a .wasm file")
-            .hint("name a folder with --skills, or run `cargo xtask samples` in the sources")
-    })
+    home.into_iter()
+        .chain([PathBuf::from("target/skills")])
+        .find(holds)
+        .ok_or_else(|| {
+            Failure::failed("there are no skills to show")
+                .cause("neither the home's skills folder nor target/skills holds a .wasm file")
+                .hint("name a folder with --skills, or run `cargo xtask samples` in the sources")
+        })
 }
 
 fn components(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -80,11 +89,15 @@ async fn show(ui: &Ui, skills: &Path, dir: &Path) -> Result<(), Failure> {
     let served = dir.join("skills");
     let prepared = std::fs::create_dir_all(&served).and_then(|()| {
         for component in components(skills)? {
-            std::fs::copy(&component, served.join(component.file_name().unwrap_or_default()))?;
+            std::fs::copy(
+                &component,
+                served.join(component.file_name().unwrap_or_default()),
+            )?;
         }
         Ok(())
     });
-    prepared.map_err(|error| Failure::failed("the demo's folder cannot be made").caused_by(&error))?;
+    prepared
+        .map_err(|error| Failure::failed("the demo's folder cannot be made").caused_by(&error))?;
 
     let step = Step { ui };
     let started = Instant::now();
@@ -103,7 +116,15 @@ async fn start(dir: &Path, name: &str, paths: Vec<PathBuf>) -> Result<Server, Fa
     let mut config = Config::default();
     config.host.name = name.to_owned();
     config.loopback.dir = Some(dir.join("l"));
-    Server::bind(home, config, ServeOptions { paths, ..ServeOptions::default() }).await
+    Server::bind(
+        home,
+        config,
+        ServeOptions {
+            paths,
+            ..ServeOptions::default()
+        },
+    )
+    .await
 }
 
 /// Prints what happened and how long it took.
@@ -117,47 +138,108 @@ impl Step<'_> {
         if self.ui.json {
             self.ui.document(&json!({ "step": what, "ms": ms }));
         } else {
-            self.ui.line(&format!("{}  {}", self.ui.paint(Colour::Good, &format!("{ms:>9.1} ms")), crate::report::printable(what)));
+            self.ui.line(&format!(
+                "{}  {}",
+                self.ui.paint(Colour::Good, &format!("{ms:>9.1} ms")),
+                crate::report::printable(what)
+            ));
         }
     }
 
     fn note(&self, what: &str) {
         if !self.ui.json {
-            self.ui.line(&format!("{:>12}    {}", "", crate::report::printable(what)));
+            self.ui
+                .line(&format!("{:>12}    {}", "", crate::report::printable(what)));
         }
     }
 }
 
-async fn tour(step: &Step<'_>, owner: &Arc<Host>, visitor: &Arc<Host>, served: &Path) -> Result<(), Failure> {
+async fn tour(
+    step: &Step<'_>,
+    owner: &Arc<Host>,
+    visitor: &Arc<Host>,
+    served: &Path,
+) -> Result<(), Failure> {
     let started = Instant::now();
     let names = wait_until_served(owner).await?;
-    step.say(&format!("compiled and described in a child process: {}", names.join(", ")), started);
+    step.say(
+        &format!(
+            "compiled and described in a child process: {}",
+            names.join(", ")
+        ),
+        started,
+    );
 
     let started = Instant::now();
     let met = ask(visitor, connect(&owner.invite(), None)).await?;
-    step.say(&format!("a stranger discovers {} skills", show::list(&met, "skills").len()), started);
+    step.say(
+        &format!(
+            "a stranger discovers {} skills",
+            show::list(&met, "skills").len()
+        ),
+        started,
+    );
 
     let started = Instant::now();
-    let asked = ask(visitor, connect(&owner.invite(), Some(coworker_core::Tier::Known))).await?;
-    step.say(&format!("it asks to be known: {}", show::text(&asked, "reason")), started);
+    let asked = ask(
+        visitor,
+        connect(&owner.invite(), Some(coworker_core::Tier::Known)),
+    )
+    .await?;
+    step.say(
+        &format!("it asks to be known: {}", show::text(&asked, "reason")),
+        started,
+    );
     let waiting = ask(owner, Request::TrustRequests {}).await?;
-    let request = show::rows(&waiting).first().map(|row| show::text(row, "id")).unwrap_or_default();
+    let request = show::rows(&waiting)
+        .first()
+        .map(|row| show::text(row, "id"))
+        .unwrap_or_default();
     let started = Instant::now();
-    ask(owner, Request::TrustGrant { id: request.clone() }).await?;
+    ask(
+        owner,
+        Request::TrustGrant {
+            id: request.clone(),
+        },
+    )
+    .await?;
     step.say(&format!("the owner grants request {request}"), started);
 
     let started = Instant::now();
-    let found = ask(visitor, Request::PeerInspect { peer: owner.me.to_string(), skill: None, timeout: None }).await?;
+    let found = ask(
+        visitor,
+        Request::PeerInspect {
+            peer: owner.me.to_string(),
+            skill: None,
+            timeout: None,
+        },
+    )
+    .await?;
     let cards = show::list(&found, "skills");
-    step.say(&format!("the peer discovers {} skills: schemas, and nothing else", cards.len()), started);
+    step.say(
+        &format!(
+            "the peer discovers {} skills: schemas, and nothing else",
+            cards.len()
+        ),
+        started,
+    );
     for card in cards {
         let schema = |key| card.get(key).map(Value::to_string).unwrap_or_default();
-        step.note(&format!("{} {} -> {}", show::text(card, "name"), schema("input_schema"), schema("output_schema")));
+        step.note(&format!(
+            "{} {} -> {}",
+            show::text(card, "name"),
+            schema("input_schema"),
+            schema("output_schema")
+        ));
     }
 
-    for (skill, input) in CALLS.iter().filter(|(skill, _)| names.iter().any(|name| name == skill)) {
-        let input: Value = serde_json::from_str(input)
-            .map_err(|error| Failure::internal("an example of the demo is not JSON").caused_by(&error))?;
+    for (skill, input) in CALLS
+        .iter()
+        .filter(|(skill, _)| names.iter().any(|name| name == skill))
+    {
+        let input: Value = serde_json::from_str(input).map_err(|error| {
+            Failure::internal("an example of the demo is not JSON").caused_by(&error)
+        })?;
         let started = Instant::now();
         let reply = call(visitor, owner, skill, input.clone()).await?;
         step.say(&format!("call {skill} {input}"), started);
@@ -169,38 +251,75 @@ async fn tour(step: &Step<'_>, owner: &Arc<Host>, visitor: &Arc<Host>, served: &
 }
 
 /// Hides a skill, and shows that it answers as one that never was.
-async fn hidden(step: &Step<'_>, owner: &Arc<Host>, visitor: &Arc<Host>, names: &[String]) -> Result<(), Failure> {
-    let Some(name) = names.first() else { return Ok(()) };
+async fn hidden(
+    step: &Step<'_>,
+    owner: &Arc<Host>,
+    visitor: &Arc<Host>,
+    names: &[String],
+) -> Result<(), Failure> {
+    let Some(name) = names.first() else {
+        return Ok(());
+    };
     ask(owner, Request::SkillsHide { name: name.clone() }).await?;
-    for (what, skill) in [("hidden by its owner", name.as_str()), ("never there at all", "no-such-skill")] {
+    for (what, skill) in [
+        ("hidden by its owner", name.as_str()),
+        ("never there at all", "no-such-skill"),
+    ] {
         let started = Instant::now();
         let reply = call(visitor, owner, skill, json!({})).await?;
         step.say(&format!("call {skill}, which is {what}"), started);
         step.note(&format!("= {reply}"));
     }
-    ask(owner, Request::SkillsExpose { name: name.clone(), tier: None, review: None }).await?;
+    ask(
+        owner,
+        Request::SkillsExpose {
+            name: name.clone(),
+            tier: None,
+            review: None,
+        },
+    )
+    .await?;
     Ok(())
 }
 
 /// Replaces a component by one with other bytes and the same card, and waits until calls run the new one.
-async fn replaced(step: &Step<'_>, owner: &Arc<Host>, visitor: &Arc<Host>, served: &Path) -> Result<(), Failure> {
+async fn replaced(
+    step: &Step<'_>,
+    owner: &Arc<Host>,
+    visitor: &Arc<Host>,
+    served: &Path,
+) -> Result<(), Failure> {
     let smallest = components(served)
         .unwrap_or_default()
         .into_iter()
         .min_by_key(|path| std::fs::metadata(path).map_or(u64::MAX, |meta| meta.len()));
-    let Some(component) = smallest else { return Ok(()) };
+    let Some(component) = smallest else {
+        return Ok(());
+    };
     let row = |rows: &Value| {
-        let file = component.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        show::rows(rows).iter().find(|row| show::text(row, "file").ends_with(&file)).cloned().unwrap_or_default()
+        let file = component
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        show::rows(rows)
+            .iter()
+            .find(|row| show::text(row, "file").ends_with(&file))
+            .cloned()
+            .unwrap_or_default()
     };
     let before = row(&ask(owner, Request::SkillsList {}).await?);
-    let failed = |error: std::io::Error| Failure::failed("the component cannot be replaced").caused_by(&error);
+    let failed = |error: std::io::Error| {
+        Failure::failed("the component cannot be replaced").caused_by(&error)
+    };
     let mut bytes = std::fs::read(&component).map_err(failed)?;
     // A custom section changes the bytes and nothing that runs: id 0, size, name.
     bytes.extend_from_slice(&[0, 5, 4, b'd', b'e', b'm', b'o']);
     let next = component.with_extension("part");
     let started = Instant::now();
-    std::fs::write(&next, &bytes).and_then(|()| std::fs::rename(&next, &component)).map_err(failed)?;
+    std::fs::write(&next, &bytes)
+        .and_then(|()| std::fs::rename(&next, &component))
+        .map_err(failed)?;
     let deadline = Instant::now() + COMPILED;
     let after = loop {
         let now = row(&ask(owner, Request::SkillsList {}).await?);
@@ -208,18 +327,28 @@ async fn replaced(step: &Step<'_>, owner: &Arc<Host>, visitor: &Arc<Host>, serve
             break now;
         }
         if Instant::now() > deadline {
-            return Err(Failure::failed("the replaced component was not picked up").cause(now.to_string()));
+            return Err(
+                Failure::failed("the replaced component was not picked up").cause(now.to_string())
+            );
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     let name = show::text(&after, "name");
     step.say(
-        &format!("{} was replaced while the host runs: {} -> {}", name, show::id(&before, "digest"), show::id(&after, "digest")),
+        &format!(
+            "{} was replaced while the host runs: {} -> {}",
+            name,
+            show::id(&before, "digest"),
+            show::id(&after, "digest")
+        ),
         started,
     );
     let started = Instant::now();
     call(visitor, owner, &name, json!({})).await?;
-    step.say(&format!("the next call of {name} runs the new one"), started);
+    step.say(
+        &format!("the next call of {name} runs the new one"),
+        started,
+    );
     Ok(())
 }
 
@@ -228,13 +357,19 @@ async fn wait_until_served(owner: &Arc<Host>) -> Result<Vec<String>, Failure> {
     let deadline = Instant::now() + COMPILED;
     loop {
         let rows = ask(owner, Request::SkillsList {}).await?;
-        let states: Vec<String> = show::rows(&rows).iter().map(|row| show::text(row, "state")).collect();
+        let states: Vec<String> = show::rows(&rows)
+            .iter()
+            .map(|row| show::text(row, "state"))
+            .collect();
         if !states.is_empty() && states.iter().all(|state| state != "compiling") {
-            let exposed = show::rows(&rows).iter().filter(|row| show::text(row, "state") == "exposed");
+            let exposed = show::rows(&rows)
+                .iter()
+                .filter(|row| show::text(row, "state") == "exposed");
             return Ok(exposed.map(|row| show::text(row, "name")).collect());
         }
         if Instant::now() > deadline {
-            return Err(Failure::failed("the skills were not compiled in time").hint("run `coworker-host doctor`"));
+            return Err(Failure::failed("the skills were not compiled in time")
+                .hint("run `coworker-host doctor`"));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -242,10 +377,21 @@ async fn wait_until_served(owner: &Arc<Host>) -> Result<Vec<String>, Failure> {
 
 fn connect(invite: &str, tier: Option<coworker_core::Tier>) -> Request {
     let reason = tier.map(|_| "to try your skills".to_owned());
-    Request::Connect { target: invite.to_owned(), name: None, tier, reason, timeout: None }
+    Request::Connect {
+        target: invite.to_owned(),
+        name: None,
+        tier,
+        reason,
+        timeout: None,
+    }
 }
 
-async fn call(visitor: &Arc<Host>, owner: &Arc<Host>, skill: &str, input: Value) -> Result<Value, Failure> {
+async fn call(
+    visitor: &Arc<Host>,
+    owner: &Arc<Host>,
+    skill: &str,
+    input: Value,
+) -> Result<Value, Failure> {
     let request = Request::Call {
         peer: owner.me.to_string(),
         skill: skill.to_owned(),

@@ -182,7 +182,7 @@ pub enum Request {
     },
 
     /// What was used. Answer: `[{"key", "calls", "failed", "cpu_ms", "wall_ms", "input_bytes", "output_bytes",
-    /// "memory_peak_bytes"}]`, the most calls first.
+    /// "host_calls", "model_calls"}]`, the most calls first.
     Usage {
         /// By what.
         by: UsageBy,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coworker_core::{Message, PeerId, Span, TaskRequest, Tier};
+use coworker_core::{Message, PeerId, Span, TaskId, TaskRequest, Tier};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -69,7 +69,7 @@ impl Host {
             };
             match ask(self, &peer, request, within).await?.envelope.message {
                 Message::TrustGrant { tier, reason } => {
-                    (granted, said) = (Some(tier), Some(reason))
+                    (granted, said) = (Some(tier), Some(reason));
                 }
                 Message::TrustDeny { reason, .. } => said = Some(reason),
                 other => said = Some(format!("answered with {}", other.kind().name())),
@@ -159,24 +159,25 @@ impl Host {
             version: question.version,
             ..TaskRequest::new(&question.skill, question.input)
         });
-        let (peer, answer) = if peer == "self" {
+        let (peer, answer, task) = if peer == "self" {
             let session = self.trust.admit_local(as_tier.unwrap_or(Tier::Privileged));
             let answer = self.ask_self(&session, request, within).await;
             self.trust.dismiss_local(&session);
-            (session, answer?)
+            let (answer, task) = answer?;
+            (session, answer, task)
         } else if as_tier.is_some() {
             return Err(Failure::usage("--as goes with `self` alone")
                 .hint("what a peer lets you do is for that peer to decide"));
         } else {
             let peer = self.resolve(peer)?;
             let answer = ask(self, &peer, request, within).await?;
-            (peer, answer)
+            (peer, answer, None)
         };
         let message = &answer.envelope.message;
         let success = matches!(message, Message::TaskResponse { .. });
         Ok(json!({
             "success": success, "kind": message.type_name(), "reply": answer.payload(), "peer": peer,
-            "task": Value::Null, "took_ms": started.elapsed().as_secs_f64() * 1_000.0,
+            "task": task, "took_ms": started.elapsed().as_secs_f64() * 1_000.0,
         }))
     }
 
@@ -186,7 +187,7 @@ impl Host {
         session: &PeerId,
         request: Message,
         within: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<(Answer, Option<TaskId>), Failure> {
         let correlation = clock::long_token();
         let id = coworker_core::CorrelationId::new(&correlation);
         let answer = self.asks.expect(session, &correlation);
@@ -199,11 +200,14 @@ impl Host {
             bytes,
             kept,
         };
-        crate::inbox::take(self, vec![message]).await;
+        let task = crate::inbox::take(self, vec![message])
+            .await
+            .into_iter()
+            .next();
         let answered = tokio::time::timeout(within, answer).await;
         self.asks.give_up(session, &correlation);
         match answered {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(answer)) => Ok((answer, task)),
             _ => Err(
                 Failure::unreachable(format!("no answer within {} s", within.as_secs_f32()))
                     .hint("allow more with --timeout, and see `coworker-host logs`"),

@@ -16,7 +16,7 @@ impl Host {
     pub(super) async fn status(&self) -> Result<Value, Failure> {
         let mut skills = serde_json::Map::new();
         for row in self.skills.list().await {
-            let state = serde_json::to_value(&row.state).ok();
+            let state = serde_json::to_value(row.state).ok();
             let state = state
                 .as_ref()
                 .and_then(Value::as_str)
@@ -29,7 +29,7 @@ impl Host {
         let waiting = self.store.pending().await?;
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "home": self.home.root(), "name": self.name,
-            "peer": self.me, "transport": self.me.scheme().name(), "invite": self.invite(), "ready_at": self.started,
+            "peer": self.me, "transport": crate::transport::name(self.me.scheme()), "invite": self.invite(), "ready_at": self.started,
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
             "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),

@@ -21,11 +21,14 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may take where the guest names no time. The call's own clock may be shorter.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// Looks a secret up by its name.
+type Secrets = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// A port to the network for granted requests.
 pub struct Network {
     client: reqwest::Client,
     /// Where `${env:KEY}` in granted headers is looked up. Taken once, when the host starts.
-    secrets: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    secrets: Secrets,
 }
 
 impl std::fmt::Debug for Network {

@@ -149,7 +149,7 @@ impl From<SkillsError> for Failure {
                 failure = Self::from(store.clone()).cause(failure.what);
             }
             SkillsError::Path { why, .. } | SkillsError::NotReady { why, .. } => {
-                failure = failure.cause(why.clone())
+                failure = failure.cause(why.clone());
             }
             error => {
                 if let Some(source) = std::error::Error::source(error) {

@@ -17,7 +17,7 @@ async fn look(script: &str) -> Result<Examined, ExamineError> {
     loop {
         match child.examine(Path::new("/nonexistent")).await {
             Err(ExamineError::Unable(why)) if why.contains("busy") => {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
             looked => return looked,
         }

@@ -1,0 +1,195 @@
+//! The run of a skill within a turn: the attempt on disk, the call, and what it left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coworker_core::{CallerKey, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
+use coworker_sandbox::{CallError, Event, Turn, Usage, Which};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{ATTEMPTS, Live, Ran, Turning};
+use crate::clock;
+use crate::host::Host;
+use crate::store::{LogLevel, LogRow, StoreError, UsageRow};
+use crate::turns::Place;
+
+impl Turning<'_> {
+    /// Runs a skill and ends the task with its answer. `live` is given back as soon as the guest is gone.
+    pub(super) async fn run(
+        self,
+        entry: &Arc<Entry>,
+        input: String,
+        live: Live<'_>,
+    ) -> Result<(), StoreError> {
+        let Self {
+            host, peer, task, ..
+        } = self;
+        let stop = CancellationToken::new();
+        let _running = host.running(task, peer, &stop);
+        let attempt = host.store.start(task, Some(entry.digest)).await?;
+        if attempt > ATTEMPTS {
+            return self.refuse(&Refusal::Interrupted, Ran::default()).await;
+        }
+        let job = Job {
+            digest: entry.digest,
+            skill: entry.manifest.name.clone(),
+            input,
+            grants: entry.grants.clone(),
+            limits: entry.limits,
+            deadline: clock::now().after(entry.limits.wall.0),
+            task,
+            caller: caller_key(host, peer),
+        };
+        let (events, mut told) = mpsc::unbounded_channel();
+        let place: Arc<dyn Turn> = Arc::new(Paced(host.places.claim(peer.clone())));
+        let started = Instant::now();
+        let result = tokio::select! {
+            () = stop.cancelled() => return Err(StoreError::NotOpen),
+            result = call(host, &job, place, &events) => result,
+        };
+        drop(events);
+        drop(live);
+        let (output, usage, log) = gather(&mut told, &result);
+        let duration = started.elapsed();
+        let (answer, writes) = match result {
+            Ok(done) => (
+                conclude(
+                    entry,
+                    &output,
+                    Some(duration).filter(|_| self.may_see_duration()),
+                ),
+                done.writes,
+            ),
+            Err(error) => (Err(refusal(error)), Vec::new()),
+        };
+        let ran = |writes| Ran {
+            usage: Some(usage_row(usage, duration)),
+            writes,
+            log,
+        };
+        match answer {
+            Ok(message) => self.finish("OK", Some(message), ran(writes), None).await,
+            // What failed leaves nothing behind.
+            Err(refusal) => self.refuse(&refusal, ran(Vec::new())).await,
+        }
+    }
+
+    /// Durations are for peers of the inner circle: they tell how a skill works.
+    fn may_see_duration(&self) -> bool {
+        self.host.trust.tier(self.peer) >= Tier::Internal
+    }
+}
+
+async fn call(
+    host: &Host,
+    job: &Job,
+    place: Arc<dyn Turn>,
+    events: &coworker_sandbox::EventSender,
+) -> Result<coworker_sandbox::Done, CallError> {
+    let loaded = host
+        .skills
+        .load(&job.digest)
+        .await
+        .map_err(|error| CallError::Unavailable(error.to_string()))?;
+    place.resume().await;
+    host.sandbox.call(&loaded, job, place, events).await
+}
+
+/// Collects what a call told: its output, what it used, and its log with the reason of a failure at the end.
+fn gather(
+    told: &mut mpsc::UnboundedReceiver<Event>,
+    result: &Result<coworker_sandbox::Done, CallError>,
+) -> (String, Usage, Vec<LogRow>) {
+    let (mut output, mut usage, mut log) = (String::new(), Usage::default(), Vec::new());
+    while let Ok(event) = told.try_recv() {
+        match event {
+            Event::Chunk(piece) if output.is_empty() => output = piece,
+            Event::Chunk(piece) => output.push_str(&piece),
+            Event::Log { level, line } => {
+                log.push(LogRow::new(clock::now(), level_of(level), line));
+            }
+            Event::Progress { .. } => {}
+            Event::Used(used) => usage = used,
+        }
+    }
+    if let Err(error) = result {
+        log.push(LogRow::new(
+            clock::now(),
+            LogLevel::Error,
+            error.to_string(),
+        ));
+    }
+    (output, usage, log)
+}
+
+/// Returns what a caller learns of a failure.
+fn refusal(error: CallError) -> Refusal {
+    match error {
+        CallError::InvalidInput(text) => Refusal::InvalidInput {
+            message: coworker_core::scrub(&text),
+        },
+        CallError::Failed(text) => Refusal::ExecutionFailed {
+            message: Some(coworker_core::scrub(&text)),
+        },
+        CallError::Limit(Which::Output) => Refusal::OutputRejected,
+        CallError::Trap { .. } | CallError::Limit(_) | CallError::Unavailable(_) => {
+            Refusal::ExecutionFailed { message: None }
+        }
+        CallError::TimedOut(_) => Refusal::Timeout,
+        CallError::Rejected(_) => Refusal::OutputRejected,
+    }
+}
+
+/// Returns the key of a caller's partition: the same for the same peer, and leading back to nobody without our key.
+fn caller_key(host: &Host, peer: &PeerId) -> CallerKey {
+    // The owner's sessions are one caller, or nothing would be remembered from one to the next.
+    let who = if peer.scheme() == Scheme::Local {
+        "local:owner".to_owned()
+    } else {
+        peer.to_string()
+    };
+    CallerKey(
+        blake3::keyed_hash(&host.caller_secret, who.as_bytes())
+            .to_hex()
+            .to_string(),
+    )
+}
+
+fn usage_row(usage: Usage, duration: Duration) -> UsageRow {
+    UsageRow {
+        cpu: usage.cpu,
+        wall: coworker_core::Span(duration),
+        memory_peak: usage.memory_peak,
+        host_calls: usage.host_calls,
+        model_calls: usage.model_calls,
+    }
+}
+
+fn level_of(level: coworker_sandbox::Level) -> LogLevel {
+    match level {
+        coworker_sandbox::Level::Debug => LogLevel::Debug,
+        coworker_sandbox::Level::Info => LogLevel::Info,
+        coworker_sandbox::Level::Warn => LogLevel::Warn,
+        coworker_sandbox::Level::Error => LogLevel::Error,
+    }
+}
+
+/// A place on the processor, as the sandbox knows it.
+struct Paced(Place);
+
+#[async_trait::async_trait]
+impl Turn for Paced {
+    fn pause(&self) {
+        self.0.give();
+    }
+
+    async fn resume(&self) {
+        self.0.take().await;
+    }
+
+    fn should_yield(&self) -> bool {
+        self.0.should_yield()
+    }
+}
