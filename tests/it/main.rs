@@ -3,3 +3,4 @@
 mod cli;
 mod component;
 mod support;
+mod tidy;
