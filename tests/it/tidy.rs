@@ -150,3 +150,27 @@ fn crates_depend_on_what_they_may() {
         }
     }
 }
+
+/// The README's table of configuration keys is what the program reads. `UPDATE_README=1` writes it.
+#[test]
+fn the_readme_lists_every_key() {
+    let path = root().join("README.md");
+    let text = std::fs::read_to_string(&path).expect("a README");
+    let (before, rest) = text
+        .split_once("<!-- config: begin")
+        .expect("the mark before the table");
+    let (mark, rest) = rest.split_once("-->\n").expect("the end of the mark");
+    let (_, after) = rest
+        .split_once("<!-- config: end -->")
+        .expect("the mark after the table");
+    let table = coworker_host::config::markdown();
+    let wanted = format!("{before}<!-- config: begin{mark}-->\n{table}<!-- config: end -->{after}");
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(&path, &wanted).expect("a writable README");
+    } else {
+        assert_eq!(
+            text, wanted,
+            "run UPDATE_README=1 cargo test -p coworker-host --test it readme"
+        );
+    }
+}

@@ -11,7 +11,7 @@ fn a_description_is_needed_and_the_error_says_why() {
     refuses(
         quote!(
             fn ping() -> String {
-                todo!()
+                unreachable!()
             }
         ),
         "`ping` needs a doc comment: it is the description by which",
