@@ -1,2 +1,208 @@
-//! Tasks beyond cargo.
-fn main() {}
+//! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
+
+mod samples;
+mod wasm;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  demo                  build what is missing, serve the samples, call them as a peer, and show it
+  test                  every check and every test
+  samples [--only rust] build the sample skills into target/skills/
+  bench [GROUP…] [--json] [--smoke]
+                        call, start, memory, refusal, hostile, recover";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    let root = root();
+    let result = match task {
+        "demo" => demo(&root, rest),
+        "test" => test(&root),
+        "samples" => build_samples(&root, rest),
+        "bench" => bench(&root, rest),
+        "help" | "--help" | "-h" => {
+            say(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            complain(&format!("error: no task is called {other:?}\n\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+fn build_samples(root: &Path, arguments: &[String]) -> Result<()> {
+    let only_rust = match arguments {
+        [] => false,
+        [flag, value] if flag == "--only" && value == "rust" => true,
+        other => bail!("samples takes --only rust, not {other:?}"),
+    };
+    let out = samples::samples(root, only_rust)?;
+    say(&format!("samples are in {}", out.display()));
+    Ok(())
+}
+
+fn demo(root: &Path, arguments: &[String]) -> Result<()> {
+    let skills = samples::samples(root, false)?;
+    cargo(
+        root,
+        "building coworker-host",
+        &["build", "--package", "coworker-host"],
+    )?;
+    let mut command = Command::new(root.join("target/debug/coworker-host"));
+    command
+        .arg("demo")
+        .arg("--skills")
+        .arg(skills)
+        .args(arguments);
+    run("the demo", &mut command)
+}
+
+fn bench(root: &Path, arguments: &[String]) -> Result<()> {
+    samples::samples(root, true)?;
+    samples::fixtures(root)?;
+    let smoke = arguments.iter().any(|argument| argument == "--smoke");
+    // A smoke run shares the tests' profile; figures come from the bench profile.
+    let profile: &[&str] = if smoke { &["test"] } else { &["bench"] };
+    let mut line = profile.to_vec();
+    line.extend([
+        "--quiet",
+        "--package",
+        "coworker-host",
+        "--bench",
+        "bench",
+        "--",
+    ]);
+    line.extend(arguments.iter().map(String::as_str));
+    cargo(root, "benches", &line)
+}
+
+/// Everything, the quick refusals first and the test runner's own summary last.
+fn test(root: &Path) -> Result<()> {
+    cargo(root, "formatting", &["fmt", "--all", "--check"])?;
+    samples::samples(root, false)?;
+    samples::fixtures(root)?;
+    samples::test(root)?;
+    cargo(
+        root,
+        "lints",
+        &[
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )?;
+    let documented = [
+        "doc",
+        "--quiet",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ];
+    let mut command = Command::new(cargo_path());
+    run(
+        "documentation",
+        command
+            .current_dir(root)
+            .args(documented)
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    cargo(
+        root,
+        "examples in the documentation",
+        &["test", "--quiet", "--workspace", "--doc"],
+    )?;
+    bench(root, &["--smoke".to_owned()])?;
+    let nextest = Command::new(cargo_path())
+        .args(["nextest", "--version"])
+        .output();
+    let runner: &[&str] = match nextest {
+        Ok(output) if output.status.success() => {
+            &["nextest", "run", "--workspace", "--no-fail-fast"]
+        }
+        _ => &[
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ],
+    };
+    cargo(root, "tests", runner)
+}
+
+fn cargo(root: &Path, what: &str, arguments: &[&str]) -> Result<()> {
+    run(
+        what,
+        Command::new(cargo_path()).current_dir(root).args(arguments),
+    )
+}
+
+fn cargo_path() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+/// Runs a command in the open, and says what it was for and how long it took.
+fn run(what: &str, command: &mut Command) -> Result<()> {
+    complain(&format!("==> {what}"));
+    let started = Instant::now();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(OsStr::new("it"))
+        .to_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {}", program.to_string_lossy()))?;
+    if !status.success() {
+        bail!("{what} failed ({status})");
+    }
+    complain(&format!(
+        "<== {what}: {:.1} s",
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "a command line program answers on stdout"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line program reports on stderr"
+)]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
