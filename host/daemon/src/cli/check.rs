@@ -97,16 +97,15 @@ async fn examine(file: &std::path::Path) -> Result<Examined, Failure> {
 
 fn report(ui: &Ui, examined: &Examined) {
     ui.field("digest", &examined.digest.to_string());
-    ui.field(
-        "imports",
-        if examined.imports.is_empty() {
-            "none"
-        } else {
-            ""
-        },
-    );
-    for import in &examined.imports {
-        ui.line(&format!("              {}", printable(import)));
+    // The label stands before the first; the others lie under it.
+    let imports = if examined.imports.is_empty() {
+        &["none".to_owned()]
+    } else {
+        examined.imports.as_slice()
+    };
+    for (n, import) in imports.iter().enumerate() {
+        let label = if n == 0 { "imports" } else { "" };
+        ui.line(&format!("{label:<12}  {}", printable(import)));
     }
     ui.line("the most it could ever do:");
     for sentence in &examined.ceiling.sentences {
