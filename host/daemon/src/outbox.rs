@@ -408,3 +408,6 @@ async fn sleep_until(point: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

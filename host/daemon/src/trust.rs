@@ -381,3 +381,6 @@ fn oldest_stranger(peers: &HashMap<PeerId, PeerRow>) -> Option<PeerId> {
         .filter(|_| count >= STRANGERS)
         .map(|row| row.peer.clone())
 }
+
+#[cfg(test)]
+mod tests;
