@@ -1,6 +1,13 @@
 //! What the host costs, measured: every row is a ratio to something in the same run, or a figure with a budget. Run as
 //! `cargo xtask bench [GROUP…] [--json] [--smoke]`; `--smoke` runs each row once, to see that it runs.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a bench prints its rows, and may stop at once where it is wrong"
+)]
+
 mod call;
 mod hostile;
 mod memory;
@@ -9,6 +16,8 @@ mod refusal;
 mod rig;
 mod row;
 mod start;
+
+use std::process::ExitCode;
 
 use row::Report;
 
@@ -36,7 +45,10 @@ impl Effort {
     }
 }
 
-fn main() {
+/// Measures the rows of a group.
+type Group = fn(&mut Report, Effort);
+
+fn main() -> ExitCode {
     let mut report = Report::new();
     let (mut groups, mut effort) = (Vec::new(), Effort::Full);
     for argument in std::env::args().skip(1) {
@@ -48,11 +60,11 @@ fn main() {
             group if !group.starts_with('-') => groups.push(group.to_owned()),
             other => {
                 eprintln!("error: the benches take group names, --json and --smoke, not {other:?}");
-                std::process::exit(2);
+                return ExitCode::from(2);
             }
         }
     }
-    let known: [(&str, fn(&mut Report, Effort)); 6] = [
+    let known: [(&str, Group); 6] = [
         ("call", call::run),
         ("start", start::run),
         ("memory", memory::run),
@@ -66,7 +78,7 @@ fn main() {
     {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         eprintln!("error: there is no group {unknown:?}: {}", names.join(", "));
-        std::process::exit(2);
+        return ExitCode::from(2);
     }
     report.effort = effort;
     for (name, group) in known {
@@ -74,7 +86,9 @@ fn main() {
             group(&mut report, effort);
         }
     }
-    if !report.finish() {
-        std::process::exit(1);
+    if report.finish() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::Effort;
-use crate::rig::{Rig, fixture, runtime, unpaced};
+use crate::rig::{Rig, named, runtime, unpaced};
 use crate::row::{Budget, Report};
 
 /// Beyond this, two classes can be told apart (the usual bound of leakage tests).
@@ -48,11 +48,13 @@ impl Visit for Fields {
         }
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+    fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "correlation" {
-            self.correlation = format!("{value:?}");
+            self.correlation = value.to_owned();
         }
     }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 impl<S: tracing::Subscriber> Layer<S> for Ready {
@@ -154,7 +156,7 @@ async fn measure(
         })
         .collect();
     futures::future::join_all(callers).await;
-    let ready = ready.0.lock().expect("no panic under the lock");
+    let ready = ready.0.lock().expect("no panic under the lock").clone();
     let mut before = vec![Vec::new(); CLASSES.len()];
     for (class, correlation) in correlations.lock().expect("no panic under the lock").iter() {
         let sample = ready
@@ -175,29 +177,36 @@ async fn measure(
 
 /// Returns a host with one skill of each class.
 async fn prepare() -> Rig {
-    let named = |name: &str| crate::rig::renamed(&fixture("echo"), name);
+    let components = [("hide", named("hide")), ("high", named("high"))];
     let dead = named("dead");
-    let components = [
-        ("hide", named("hide")),
-        ("high", named("high")),
-        ("dead", dead.clone()),
-    ];
-    let rig = Rig::serve_with(&components, unpaced(), |served| {
-        std::fs::write(served.join("pend.wasm"), named("pend")).expect("room on disk");
-        std::fs::write(served.join("pend.toml"), "[grants]\nstate = true\n").expect("room on disk");
+    let deadly = [Digest::of(&dead)];
+    let rig = Rig::serve_with(&components, unpaced(), &deadly, |served| {
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(served.join(name), bytes).expect("room on disk");
+        };
+        write("dead.wasm", &dead);
+        write("pend.toml", b"[grants]\nstate = true\n");
+        write("pend.wasm", &named("pend"));
     })
     .await;
     rig.ask(Request::SkillsHide {
         name: "hide".into(),
     })
     .await;
-    let raise = Request::SkillsConfigure {
+    rig.ask(Request::SkillsConfigure {
         name: "high".into(),
         min_tier: Some(Tier::Privileged),
         limits: serde_json::Map::new(),
-    };
-    rig.ask(raise).await;
-    rig.quarantine(Digest::of(&dead)).await;
+    })
+    .await;
+    for (name, state) in [
+        ("hide", "hidden"),
+        ("high", "exposed"),
+        ("dead", "unavailable"),
+        ("pend", "pending"),
+    ] {
+        assert_eq!(rig.until_looked_at(name).await, state, "{name}");
+    }
     rig
 }
 

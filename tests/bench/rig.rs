@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use coworker_core::{PeerId, Tier};
+use coworker_core::{Digest, PeerId, Tier};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
 use coworker_host::home::Home;
 use coworker_host::host::{Host, HostOptions};
+use coworker_host::store::{Store, StoreOptions};
 use coworker_host::tasks::Tasks;
 use coworker_host::transport::{Inbound, Link};
 use serde_json::{Value, json};
@@ -27,18 +28,21 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask bench`", path.display()))
 }
 
-/// Returns the echo component under another name of four letters: its bytes hold the name as data.
-pub(crate) fn renamed(wasm: &[u8], name: &str) -> Vec<u8> {
-    assert_eq!(name.len(), 4, "the name keeps its length");
-    let mut bytes = wasm.to_vec();
-    let mut at = 0;
-    while let Some(found) = bytes
-        .get(at..)
-        .and_then(|rest| rest.windows(4).position(|four| four == b"echo"))
-    {
-        bytes[at + found..at + found + 4].copy_from_slice(name.as_bytes());
-        at += found + 4;
-    }
+/// Returns a component like echo with one skill of this name: its data holds the name in a place of fixed length.
+pub(crate) fn named(name: &str) -> Vec<u8> {
+    const MARK: &[u8] = b"fixture-mode:";
+    let mut bytes = fixture("shape-plain");
+    let place = bytes
+        .windows(MARK.len())
+        .position(|window| window == MARK)
+        .and_then(|at| bytes.get_mut(at + MARK.len()..at + 64))
+        .expect("the fixture holds its mode");
+    place.fill(b' ');
+    let mode = format!("name={name}");
+    place
+        .get_mut(..mode.len())
+        .expect("a short name")
+        .copy_from_slice(mode.as_bytes());
     bytes
 }
 
@@ -59,13 +63,15 @@ pub(crate) struct Rig {
 impl Rig {
     /// Returns a host that serves these components, all exposed, to peers 1 to 9 as known.
     pub(crate) async fn serve(components: &[(&str, Vec<u8>)], config: Config) -> Self {
-        Self::serve_with(components, config, |_| {}).await
+        Self::serve_with(components, config, &[], |_| {}).await
     }
 
-    /// As `serve`, with more files in the folder, which need not come to be exposed.
+    /// As `serve`, with components under which the host seems to have died too often, and with more files in the
+    /// folder, which need not come to be exposed.
     pub(crate) async fn serve_with(
         components: &[(&str, Vec<u8>)],
         mut config: Config,
+        deadly: &[Digest],
         more: impl FnOnce(&Path),
     ) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
@@ -77,6 +83,7 @@ impl Rig {
         more(&served);
         config.host.name = "bench".to_owned();
         let home = Home::create(&dir.path().join("home")).expect("a home");
+        quarantine(&home, deadly).await;
         let lock = home.lock().expect("nobody else is here");
         let identity = home.identity().expect("a key");
         let (inbox, receiver) = mpsc::channel(1_024);
@@ -161,6 +168,24 @@ impl Rig {
         }
     }
 
+    /// Waits until a skill was compiled, and returns its state.
+    pub(crate) async fn until_looked_at(&self, name: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            let rows = self.ask(Request::SkillsList {}).await;
+            let row = rows
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|row| crate::row::text(row, "name") == name);
+            if let Some(row) = row {
+                return crate::row::text(row, "state").to_owned();
+            }
+            assert!(Instant::now() < deadline, "{name} is not listed: {rows}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Sends a call and returns when its answer left the host.
     pub(crate) async fn call(&self, from: u64, skill: &str, input: &Value) -> Option<Instant> {
         let (correlation, bytes) = request(skill, input);
@@ -177,20 +202,6 @@ impl Rig {
             .expect("no panic under the lock")
             .insert(correlation.to_owned(), answered);
         answer
-    }
-
-    /// Makes a component look as if the host had died under it too often.
-    pub(crate) async fn quarantine(&self, digest: coworker_core::Digest) {
-        let write = move |c: &rusqlite::Connection| {
-            let digest = digest.as_bytes();
-            c.execute(
-                "INSERT INTO death (digest, deaths, at) VALUES (?1, 9, 0)",
-                [digest.as_slice()],
-            )?;
-            Ok(())
-        };
-        self.host.store.write(write).await.expect("a row");
-        self.host.skills.rescan().await;
     }
 
     /// Sends bytes as a peer.
@@ -214,6 +225,27 @@ impl Rig {
             .await
             .expect("an orderly end");
     }
+}
+
+/// Makes components look as if the host had died under them too often.
+async fn quarantine(home: &Home, deadly: &[Digest]) {
+    if deadly.is_empty() {
+        return;
+    }
+    let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
+    let deadly = deadly.to_vec();
+    let write = move |c: &rusqlite::Connection| {
+        for digest in &deadly {
+            let digest = digest.as_bytes().as_slice();
+            c.execute(
+                "INSERT INTO death (digest, deaths, at) VALUES (?1, 9, ?2)",
+                (digest, i64::MAX),
+            )?;
+        }
+        Ok(())
+    };
+    store.write(write).await.expect("rows");
+    store.close().await.expect("an orderly end");
 }
 
 /// Returns a call as an old peer writes it, and its correlation id.

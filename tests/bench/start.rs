@@ -8,7 +8,7 @@ use coworker_host::control::{Client, Request};
 use serde_json::{Value, json};
 
 use crate::Effort;
-use crate::rig::{fixture, renamed, runtime};
+use crate::rig::{named, runtime};
 use crate::row::{Budget, Report, text};
 
 pub(crate) fn run(report: &mut Report, effort: Effort) {
@@ -69,6 +69,7 @@ impl Program {
             .command()
             .arg("init")
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()
             .expect("the program runs");
         assert!(made.success());
@@ -87,10 +88,10 @@ impl Program {
         self.dir.path().join("home")
     }
 
-    /// Puts a skill of this name, four letters, into the folder as a careful person would.
+    /// Puts a skill of this name into the folder as a careful person would.
     pub(crate) fn drop_in(&self, name: &str) {
         let skills = self.home().join("skills");
-        std::fs::write(skills.join("part"), renamed(&fixture("echo"), name)).expect("room on disk");
+        std::fs::write(skills.join("part"), named(name)).expect("room on disk");
         std::fs::rename(skills.join("part"), skills.join(format!("{name}.wasm")))
             .expect("one folder");
     }

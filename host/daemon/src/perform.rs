@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Timestamp, Verdict, View, decode,
-    judge,
+    CorrelationId, Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Timestamp, Verdict,
+    View, decode, judge,
 };
 use tokio::time::Instant;
 
@@ -197,12 +197,19 @@ async fn serve(
         Verdict::Ignore(_) if again => Ok(()),
         Verdict::Ignore(_) => host.store.drop_task(task).await,
         Verdict::Repeat => turning.send_again(prior).await,
+        // The owner was asked once; the peer hears what it heard then.
+        Verdict::TrustAsk { .. } if again => turning.send_again(prior).await,
         // What came again has no task of its own: its refusal is sent, not recorded.
         Verdict::Reply(message) if again => turning.send(message, None).await,
         Verdict::Hidden(message) => {
             turning.probe(now).await?;
+            let correlation = turning
+                .envelope
+                .correlation
+                .as_ref()
+                .map(CorrelationId::as_str);
             let ready_ns = u64::try_from(received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            tracing::trace!(target: REFUSALS, correlation = ?turning.envelope.correlation, ready_ns, "a refusal is ready");
+            tracing::trace!(target: REFUSALS, correlation, ready_ns, "a refusal is ready");
             let release = host.boundary.after(Instant::now().max(received));
             if again {
                 return turning.send(message, Some(release)).await;
