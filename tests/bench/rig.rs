@@ -86,7 +86,7 @@ impl Rig {
         quarantine(&home, deadly).await;
         let lock = home.lock().expect("nobody else is here");
         let identity = home.identity().expect("a key");
-        let (inbox, receiver) = mpsc::channel(1_024);
+        let (inbox, receiver) = mpsc::channel(64);
         let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
         let link = Link {
             me: identity.peer(),
@@ -268,10 +268,7 @@ fn correlation(bytes: &[u8]) -> Option<&str> {
 
 /// Returns a runtime like the program's.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("threads")
+    coworker_host::tasks::runtime().expect("threads")
 }
 
 /// Returns a configuration whose buckets and lines do not pace the bench.

@@ -77,6 +77,11 @@ impl Asks {
             .contains_key(&(peer.clone(), correlation.to_owned()))
     }
 
+    /// Returns whether somebody waits for any answer from this peer.
+    pub fn awaits(&self, peer: &PeerId) -> bool {
+        self.lock().keys().any(|(asked, _)| asked == peer)
+    }
+
     /// Stops waiting.
     pub fn give_up(&self, peer: &PeerId, correlation: &str) {
         self.lock().remove(&(peer.clone(), correlation.to_owned()));

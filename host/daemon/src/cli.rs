@@ -171,9 +171,7 @@ fn perform(context: &Context, command: Command) -> Result<(), Failure> {
     if let Command::Examine(options) = &command {
         return examine::run(options);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    let runtime = crate::tasks::runtime()
         .map_err(|error| Failure::new(Exit::Internal, "cannot start").caused_by(&error))?;
     let ended = runtime.block_on(dispatch(context, command));
     // Whoever leaves at once does not wait for a thread that still compiles.

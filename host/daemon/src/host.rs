@@ -172,10 +172,9 @@ impl Host {
         .await?;
         let trust = Trust::open(store.clone(), config.peers.auto_grant.tier()).await?;
         let outbox = Outbox::open(store.clone(), link.outbox.clone(), &tasks).await?;
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let rates = &config.rates;
         let host = Self {
-            places: Places::new(processors * 2),
+            places: Places::new(crate::tasks::places()),
             rates: Rates::new(PerMinute {
                 untrusted: rates.untrusted,
                 known: rates.known,

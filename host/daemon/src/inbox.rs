@@ -136,6 +136,15 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         tracing::debug!(peer = %from, bytes = bytes.len(), "a message is too large and was dropped");
         return done(kept);
     }
+    let tier = host.trust.tier(&from);
+    // Who floods is not even read, once it has heard that we are busy; unless we wait for an answer of it.
+    if !host.lines().has_room(&from, tier, bytes.len())
+        && !busy_again(host, &from)
+        && !host.asks.awaits(&from)
+    {
+        count(&host.counters.crowded);
+        return done(kept);
+    }
     let envelope = match decode(&bytes) {
         Ok(envelope) => envelope,
         Err(why) => {
@@ -145,7 +154,7 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         }
     };
     let now = clock::now();
-    match admit(envelope.message.kind(), host.trust.tier(&from)) {
+    match admit(envelope.message.kind(), tier) {
         Admission::Serve => {}
         Admission::Reply => return answer(host, from, envelope, bytes, now, kept).await,
         Admission::Drop(_) => {
@@ -169,11 +178,7 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         return None;
     }
     let size = bytes.len();
-    if host
-        .lines()
-        .reserve(&from, host.trust.tier(&from), size)
-        .is_err()
-    {
+    if host.lines().reserve(&from, tier, size).is_err() {
         count(&host.counters.crowded);
         busy(host, &from, &envelope).await;
         return done(kept);
@@ -263,34 +268,31 @@ async fn answer(
 
 /// Tells a peer whose line is full that we are busy, once a minute.
 async fn busy(host: &Host, peer: &PeerId, envelope: &Envelope) {
-    if !matches!(envelope.message, Message::TaskRequest(_)) {
+    if !busy_again(host, peer) || !matches!(envelope.message, Message::TaskRequest(_)) {
         return;
     }
     {
         let mut told = host.busy();
-        let now = Instant::now();
-        if told
-            .get(peer)
-            .is_some_and(|at| now.duration_since(*at) < BUSY_EVERY)
-        {
-            return;
-        }
         if told.len() >= BUSY_PEERS {
-            told.retain(|_, at| now.duration_since(*at) < BUSY_EVERY);
+            told.retain(|_, at| at.elapsed() < BUSY_EVERY);
         }
         if told.len() >= BUSY_PEERS {
             return;
         }
-        told.insert(peer.clone(), now);
+        told.insert(peer.clone(), Instant::now());
     }
     let reply = host.encode(envelope.correlation.clone(), Refusal::Busy.message());
-    if let Err(error) = host
-        .outbox
-        .push(peer.clone(), reply.into_bytes(), None)
-        .await
-    {
+    let pushed = host.outbox.push(peer.clone(), reply.into_bytes(), None);
+    if let Err(error) = pushed.await {
         tracing::warn!(%error, "a peer could not be told that we are busy");
     }
+}
+
+/// Returns whether it is time to tell a peer that we are busy.
+fn busy_again(host: &Host, peer: &PeerId) -> bool {
+    host.busy()
+        .get(peer)
+        .is_none_or(|at| at.elapsed() >= BUSY_EVERY)
 }
 
 fn skill_of(message: &Message) -> Option<String> {

@@ -2,9 +2,27 @@
 
 use std::future::Future;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// Returns how many guests may be on a processor at a time.
+pub fn places() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) * 2
+}
+
+/// Returns the runtime of a host. A guest holds its thread for up to a tick, so there are more threads than places: what
+/// is no guest always finds one, and the system shares the processors out fairly among them.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(places() + 4)
+        .enable_all()
+        .build()
+}
 
 /// A group of tasks with one sign to stop.
 #[derive(Clone, Debug, Default)]

@@ -20,8 +20,11 @@ use super::{Inbound, Link, Outgoing, SendError, TransportError};
 use crate::home::Identity;
 use crate::tasks::Tasks;
 
-/// How many messages may wait for the inbox loop. More wait in the senders' sockets.
-const INBOX: usize = 1_024;
+/// How many messages may wait for the inbox loop: what a flood can put before another peer's message. More wait in the
+/// senders' sockets, one of each peer at the door.
+const INBOX: usize = 64;
+/// How many messages may wait for one peer's connection, and confirmations to go back over one.
+const LANE: usize = 1_024;
 /// How many connections a host holds open at a time, so that a local process cannot use up its file handles.
 const CONNECTIONS: usize = 512;
 /// How long a handshake may take.
@@ -138,7 +141,7 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
         Ok(Err(error)) => return tracing::debug!(%error, "a loopback handshake failed"),
         Err(_) => return tracing::debug!("a loopback handshake took too long"),
     };
-    let (confirm, mut confirmed) = mpsc::channel::<(String, oneshot::Receiver<()>)>(INBOX);
+    let (confirm, mut confirmed) = mpsc::channel::<(String, oneshot::Receiver<()>)>(LANE);
     let confirmations = async move {
         while let Some((id, kept)) = confirmed.recv().await {
             if kept.await.is_err() {
@@ -193,7 +196,7 @@ async fn dispatch(
         }
         lanes.retain(|_, lane| !lane.is_closed());
         let lane = lanes.entry(message.to.clone()).or_insert_with(|| {
-            let (lane, messages) = mpsc::channel(INBOX);
+            let (lane, messages) = mpsc::channel(LANE);
             let (path, peer) = (socket_of(&dir, &message.to), message.to.clone());
             let (identity, stop) = (identity.clone(), tasks.clone());
             tasks.spawn(async move {

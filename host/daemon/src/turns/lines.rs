@@ -90,23 +90,24 @@ impl<T> Lines<T> {
 
     /// Reserves room for a request before it goes to disk. Either `join` or `leave` must follow.
     pub fn reserve(&mut self, peer: &PeerId, tier: Tier, bytes: usize) -> Result<(), Refused> {
-        let untrusted = tier == Tier::Untrusted;
-        let (requests, held) = self
-            .lines
-            .get(peer)
-            .map_or((0, 0), |line| (line.requests, line.bytes));
-        let bounds = &self.bounds;
-        let full = requests >= bounds.peer_requests
-            || held + bytes > bounds.peer_bytes.len()
-            || self.requests >= bounds.all_requests
-            || self.bytes + bytes > bounds.all_bytes.len()
-            || untrusted && self.untrusted_requests >= bounds.all_requests / 8
-            || untrusted && self.untrusted_bytes + bytes > bounds.untrusted_bytes.len();
-        if full {
+        if !self.has_room(peer, tier, bytes) {
             return Err(Refused);
         }
-        self.hold(peer, untrusted, bytes);
+        self.hold(peer, tier == Tier::Untrusted, bytes);
         Ok(())
+    }
+
+    /// Returns whether a request of this size could wait.
+    pub fn has_room(&self, peer: &PeerId, tier: Tier, bytes: usize) -> bool {
+        let line = self.lines.get(peer);
+        let (requests, held) = line.map_or((0, 0), |line| (line.requests, line.bytes));
+        let bounds = &self.bounds;
+        let own = requests < bounds.peer_requests && held + bytes <= bounds.peer_bytes.len();
+        let all =
+            self.requests < bounds.all_requests && self.bytes + bytes <= bounds.all_bytes.len();
+        let strangers = self.untrusted_requests < bounds.all_requests / 8
+            && self.untrusted_bytes + bytes <= bounds.untrusted_bytes.len();
+        own && all && (strangers || tier != Tier::Untrusted)
     }
 
     /// Puts a request that is on disk at the end of its peer's line.
