@@ -2,6 +2,7 @@
 //! What a caller was told is on disk. It holds no policy: who may do what is decided before anything gets here.
 
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -92,6 +93,13 @@ impl Store {
     ///
     /// Tasks that were running when the last process died are counted as one death of each component they ran.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        // Ours alone from the first byte; the files beside it get the mode that it has. That it cannot be made is told
+        // by the next line.
+        let _ = std::fs::OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
         let connection = Connection::open(path).map_err(|source| StoreError::Open {
             path: path.to_owned(),
             source: Arc::new(source),

@@ -134,10 +134,11 @@ fn refusal(error: CallError) -> Refusal {
             message: Some(coworker_core::scrub(&text)),
         },
         CallError::Limit(Which::Output) => Refusal::OutputRejected,
+        // To a caller it is the same whether the skill waited or computed for too long.
+        CallError::Limit(Which::Cpu) | CallError::TimedOut(_) => Refusal::Timeout,
         CallError::Trap { .. } | CallError::Limit(_) | CallError::Unavailable(_) => {
             Refusal::ExecutionFailed { message: None }
         }
-        CallError::TimedOut(_) => Refusal::Timeout,
         CallError::Rejected(_) => Refusal::OutputRejected,
     }
 }

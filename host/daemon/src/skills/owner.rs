@@ -60,6 +60,7 @@ impl Skills {
         let Some(reviewed) = reviewed else {
             return Err(SkillsError::NotFound(name.to_owned()));
         };
+        let digest = reviewed.digest;
         if how
             .review
             .as_ref()
@@ -105,6 +106,10 @@ impl Skills {
         }
         if shown.is_empty() {
             return Err(SkillsError::NotFound(name.to_owned()));
+        }
+        // The owner's word gives a component that hosts died under another chance.
+        if state.quarantined.remove(&digest) {
+            self.store.pardon(digest).await?;
         }
         match candidate {
             Some(candidate) => {
