@@ -1,6 +1,23 @@
 //! Black-box tests of the whole host.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test that indexes what is not there fails, as it should"
+)]
+
 mod cli;
 mod component;
+mod defects;
+mod durable;
+mod envelopes;
+mod flood;
+mod folder;
+mod guests;
+mod hosts;
+mod identity;
+mod pairs;
+mod peer;
+mod refusals;
 mod support;
 mod tidy;
+mod trust;

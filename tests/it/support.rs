@@ -154,6 +154,11 @@ impl Place {
 }
 
 impl Serving {
+    /// Returns the number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks the host to end, as a shell would, and returns how it did.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let id = rustix::process::Pid::from_child(&self.child);
