@@ -9,6 +9,23 @@ use crate::report::Failure;
 impl Host {
     /// Carries out a request of the owner. The answer has the shape that [`Request`] documents.
     pub async fn handle(&self, request: Request, progress: &Progress) -> Result<Value, Failure> {
+        let looks_at_skills = matches!(
+            request,
+            Request::SkillsList {}
+                | Request::SkillsInspect { .. }
+                | Request::SkillsExpose { .. }
+                | Request::SkillsHide { .. }
+                | Request::SkillsConfigure { .. }
+                | Request::SkillsPreview { .. }
+                | Request::SkillsRollback { .. }
+                | Request::Call { .. }
+                | Request::Doctor {}
+        );
+        if !self.serving && looks_at_skills {
+            // A host opened for one command has only just begun to look at its folder.
+            progress.say("looking at the skills");
+            self.skills.settled().await;
+        }
         match request {
             Request::Status {} => self.status().await,
             Request::Stop {} => {
