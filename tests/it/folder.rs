@@ -303,13 +303,22 @@ fn the_owner_may_give_at_the_start_what_is_asked_for() {
     assert_eq!(text, "for the skill alone");
 }
 
+/// A process that does not outlive its test.
+struct Reaped(std::process::Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts a host without waiting until it has looked at everything, and returns the first list it shows.
-fn first_list(place: &Place) -> (std::process::Child, Value) {
+fn first_list(place: &Place) -> (Reaped, Value) {
     let _ = std::fs::remove_file(place.home().join("control.sock"));
-    let child = place
-        .command(&["--json", "serve"])
-        .spawn()
-        .expect("the binary runs");
+    let mut command = place.command(&["--json", "serve"]);
+    let child = Reaped(command.spawn().expect("the binary runs"));
     let list = until("the host answers its owner", || {
         let socket = place.home().join("control.sock");
         let client = block_on(coworker_host::control::Client::connect(&socket)).ok()?;
@@ -338,7 +347,7 @@ fn a_compile_bomb_breaks_only_its_child_and_is_not_tried_again() {
     );
     echoes(&peer);
     assert!(serving.terminate().success());
-    let (mut child, list) = first_list(&place);
+    let (child, list) = first_list(&place);
     let rows = list.as_array().expect("a list");
     let bomb = rows
         .iter()
@@ -352,8 +361,7 @@ fn a_compile_bomb_breaks_only_its_child_and_is_not_tried_again() {
     )
     .expect("ours");
     place.wait_for("hostile", "exposed");
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+    drop(child);
     assert_eq!(
         (&told["state"], &told["reason"]),
         (&json!("broken"), &row["reason"])

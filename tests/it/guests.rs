@@ -141,6 +141,24 @@ fn a_flood_of_output_is_rejected() {
 }
 
 #[test]
+fn an_answer_that_no_message_carries_is_a_failure_of_that_call() {
+    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
+    let limits = format!("[limits.ceiling]\n{room}\n[limits.default]\n{room}");
+    let place = Place::configured(&format!("{EXPOSED}\n{limits}"));
+    place.drop_in("hostile.wasm", "hostile.wasm");
+    let serving = place.serve(&[]);
+    let peer = place.peer(&serving, "privileged");
+    let fits = peer.call("hostile", json!({ "mode": "output", "n": 800_000 }));
+    assert_eq!(fits["success"], true);
+    // It is answered under the id of the question, or the peer would wait for ever.
+    let answer = peer.call("hostile", json!({ "mode": "output", "n": 1_000_000 }));
+    assert_eq!(
+        answer,
+        json!({ "success": false, "error": FAILED, "error_code": "EXECUTION_FAILED" })
+    );
+}
+
+#[test]
 fn output_that_is_no_json_is_rejected() {
     check(
         "hostile",

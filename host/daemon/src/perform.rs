@@ -330,14 +330,17 @@ impl Turning<'_> {
         let wait = release.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(Instant::now())
         });
-        let reply = message.map(|message| host.encode(envelope.correlation, message).into_bytes());
+        let encode = |message| {
+            host.encode(envelope.correlation.clone(), message)
+                .into_bytes()
+        };
+        let reply = message.map(encode);
         let too_large = reply
             .as_ref()
             .is_some_and(|bytes| bytes.len() > host.largest_message);
         let (outcome, reply) = if too_large {
             let refusal = Refusal::ExecutionFailed { message: None };
-            let reply = host.encode(None, refusal.message());
-            (refusal.code(), Some(reply.into_bytes()))
+            (refusal.code(), Some(encode(refusal.message())))
         } else {
             (outcome, reply)
         };
