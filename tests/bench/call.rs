@@ -11,7 +11,7 @@ use coworker_core::{
 };
 use coworker_sandbox::{Event, Sandbox, Unpaced};
 use serde_json::json;
-use wasmtime::component::{Component, ComponentType, Lift, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, ComponentType, Lift, Linker};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
     StoreLimitsBuilder, UpdateDeadline,
@@ -62,16 +62,26 @@ enum Failure {
 /// An instance of nothing but wasmtime, under the host's configuration: pool, epochs, async, limiter.
 struct Bare {
     engine: Engine,
+    invoke: ComponentExportIndex,
     pre: wasmtime::component::InstancePre<StoreLimits>,
 }
 
 impl Bare {
     fn new(wasm: &[u8]) -> Self {
+        let limits = Limits::default();
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(64)
-            .total_core_instances(64 * 8)
+            .total_stacks(64)
+            .total_core_instances(64 * limits.instances)
             .total_memories(128)
-            .total_tables(256);
+            .total_tables(512)
+            .max_core_instances_per_component(limits.instances)
+            .max_memories_per_component(2)
+            .max_tables_per_component(8)
+            .table_elements(1_000_000)
+            .linear_memory_keep_resident(64 << 10)
+            .table_keep_resident(16 << 10)
+            .max_unused_warm_slots(16);
         let mut config = Config::new();
         config
             .epoch_interruption(true)
@@ -80,12 +90,20 @@ impl Bare {
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config).expect("an engine");
         let component = Component::new(&engine, wasm).expect("echo compiles");
+        let guest = component.get_export_index(None, "coworker:skill/guest@0.1.0");
+        let invoke = component
+            .get_export_index(guest.as_ref(), "invoke")
+            .expect("a skill");
         let mut linker: Linker<StoreLimits> = Linker::new(&engine);
         linker
             .define_unknown_imports_as_traps(&component)
             .expect("echo imports types only");
         let pre = linker.instantiate_pre(&component).expect("echo links");
-        Self { engine, pre }
+        Self {
+            engine,
+            invoke,
+            pre,
+        }
     }
 
     async fn call(&self, input: &str) -> String {
@@ -99,14 +117,8 @@ impl Bare {
             .instantiate_async(&mut store)
             .await
             .expect("echo starts");
-        let guest = instance
-            .get_export_index(&mut store, None, "coworker:skill/guest@0.1.0")
-            .expect("a skill");
         let invoke = instance
-            .get_export_index(&mut store, Some(&guest), "invoke")
-            .expect("a skill");
-        let invoke = instance
-            .get_typed_func::<(&str, &str), (Result<String, Failure>,)>(&mut store, invoke)
+            .get_typed_func::<(&str, &str), (Result<String, Failure>,)>(&mut store, self.invoke)
             .expect("the world's types");
         invoke
             .call_async(&mut store, ("echo", input))

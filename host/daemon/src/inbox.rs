@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coworker_core::{
-    Admission, Envelope, Message, PeerId, Refusal, Scheme, TaskId, Timestamp, admit, decode,
-    fingerprint,
+    Admission, Envelope, MAX_ENVELOPE, Message, PeerId, Refusal, Scheme, TaskId, Timestamp, admit,
+    decode, fingerprint,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -19,8 +19,6 @@ use crate::perform::{Waiting, What};
 use crate::store::{Accepted, Arrival};
 use crate::transport::Inbound;
 
-/// The largest message that is looked at. Larger ones are dropped unread: no request needs it.
-const LARGEST: usize = 4 << 20;
 /// How many messages go to disk in one commit.
 const BATCH: usize = 256;
 /// How often a peer whose line is full hears `BUSY`.
@@ -131,7 +129,7 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         let _ = kept.send(());
         None
     };
-    if bytes.len() > LARGEST {
+    if bytes.len() > MAX_ENVELOPE.len() {
         count(&host.counters.too_large);
         tracing::debug!(peer = %from, bytes = bytes.len(), "a message is too large and was dropped");
         return done(kept);

@@ -160,6 +160,10 @@ async fn serve(
         expires,
     } = waiting;
     let Some(envelope) = open(host, task, envelope).await? else {
+        // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
+        if let Recorded::Answered(bytes) = host.store.recorded(task).await? {
+            host.outbox.push(peer.clone(), bytes, None).await?;
+        }
         return Ok(());
     };
     let turning = Turning {
@@ -268,7 +272,12 @@ async fn serve(
                 let refusal = Refusal::UnknownSkill {
                     name: entry.manifest.name.to_string(),
                 };
-                return turning.refuse(&refusal, Ran::default()).await;
+                // It ended between two looks: the peer hears it as it hears of any skill it does not see.
+                let release = host.boundary.after(Instant::now().max(received));
+                let message = Some(refusal.message());
+                return turning
+                    .finish(refusal.code(), message, Ran::default(), Some(release))
+                    .await;
             }
             turning.run(&entry, input, live).await
         }

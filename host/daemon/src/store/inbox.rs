@@ -419,6 +419,11 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
         )
         .optional()?
         .ok_or(StoreError::NotOpen)?;
+    if usage.is_none() {
+        // What never ran is never run again: its body is only weight, and what a stranger sends costs nothing to send.
+        c.prepare_cached("DELETE FROM request WHERE seq = ?1")?
+            .execute([seq])?;
+    }
     state::apply(c, &finish.writes)?;
     logs::put(c, seq, &finish.log)?;
     let (Some(reply), Some(id)) = (&finish.reply, id) else {

@@ -55,7 +55,7 @@ fn finish(n: u64) -> Finish {
         outcome: Store::OK.to_owned(),
         reply: Some(format!("answer {n}").into_bytes()),
         release_at: NOW,
-        usage: None,
+        usage: Some(UsageRow::default()),
         writes: Vec::new(),
         log: Vec::new(),
         at: NOW,

@@ -272,7 +272,11 @@ async fn usage_adds_up_what_ran() {
     }
     // Refused without a run: used nothing.
     store.accept(arrival(4)).await.expect("a request");
-    store.finish(finish(4)).await.expect("an end");
+    let refused = Finish {
+        usage: None,
+        ..finish(4)
+    };
+    store.finish(refused).await.expect("an end");
     let by_skill = store.usage(UsageBy::Skill, NOW).await.expect("sums");
     assert_eq!(by_skill.len(), 2);
     assert_eq!(

@@ -422,3 +422,26 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn what_never_ran_leaves_no_body() {
+    let store = store();
+    store.accept(arrival(1)).await.expect("a request");
+    let refused = Finish {
+        usage: None,
+        outcome: "UNKNOWN_SKILL".to_owned(),
+        ..finish(1)
+    };
+    store.finish(refused).await.expect("an answer");
+    let row = store
+        .task(task(1))
+        .await
+        .expect("a row")
+        .expect("it is kept");
+    assert_eq!(row.body, None, "a refused request weighs nothing");
+    assert_eq!(
+        store.recorded(task(1)).await.expect("a row"),
+        Recorded::Answered(b"answer 1".to_vec()),
+        "and its answer is still known"
+    );
+}
