@@ -26,9 +26,15 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Returns a new task id.
+/// Returns a new task id: the time in milliseconds and 80 random bits. Ids of one time lie side by side in the store's
+/// index, which would else write another page for every task; no peer ever sees one.
 pub fn task_id() -> TaskId {
-    TaskId::from_random(random())
+    let mut id: [u8; 16] = random();
+    let millis = now().0 / 1_000;
+    for (byte, time) in id.iter_mut().zip(millis.to_be_bytes().into_iter().skip(2)) {
+        *byte = time;
+    }
+    TaskId::from_random(id)
 }
 
 /// Returns 16 random hexadecimal digits, for ids that peers or the owner see.

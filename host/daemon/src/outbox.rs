@@ -1,6 +1,8 @@
 //! What leaves. Every message is on disk until the other side confirmed it; a peer that cannot be reached costs a row on
 //! disk and a timer, and delays nobody else.
 
+mod marks;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::marks::Marks;
 use crate::clock;
 use crate::store::{OutRow, Store, StoreError};
 use crate::tasks::Tasks;
@@ -80,6 +83,7 @@ impl Outbox {
             delayed: FuturesUnordered::new(),
             load,
             asleep,
+            marks: Marks::default(),
         };
         tasks.spawn(sender.run(orders, tasks.clone()));
         Ok(outbox)
@@ -181,6 +185,7 @@ struct Sender {
     delayed: FuturesUnordered<BoxFuture<'static, OutRow>>,
     load: Arc<AtomicUsize>,
     asleep: Asleep,
+    marks: Marks,
 }
 
 impl Sender {
@@ -201,7 +206,7 @@ impl Sender {
                 .filter_map(|lane| lane.asleep_until)
                 .min();
             tokio::select! {
-                () = tasks.stopped() => return,
+                () = tasks.stopped() => return self.marks.finish(&self.store).await,
                 order = orders.recv() => match order {
                     Some(order) => {
                         self.obey(order).await;
@@ -218,8 +223,9 @@ impl Sender {
                     while let Some(Some(sent)) = futures::FutureExt::now_or_never(self.sending.next()) {
                         done.push(sent);
                     }
-                    self.settle(done).await;
+                    self.settle(done);
                 }
+                () = self.marks.turn(&self.store) => {}
                 () = sleep_until(wake) => self.wake_sleepers(),
             }
             self.fill_and_send().await;
@@ -264,7 +270,7 @@ impl Sender {
         let lane = self.lanes.entry(row.peer.clone()).or_default();
         if lane.asleep_until.is_some() || lane.more || lane.waiting.len() >= PAGE {
             lane.more = true;
-        } else if lane.held.insert(row.id) {
+        } else if !self.marks.holds(row.id) && lane.held.insert(row.id) {
             lane.waiting.push_back(row);
         }
     }
@@ -298,6 +304,10 @@ impl Sender {
                 Ok(rows) => {
                     if let Some(lane) = self.lanes.get_mut(&peer) {
                         lane.more = rows.len() == PAGE;
+                        let rows: Vec<OutRow> = rows
+                            .into_iter()
+                            .filter(|row| !self.marks.holds(row.id))
+                            .collect();
                         lane.held.extend(rows.iter().map(|row| row.id));
                         lane.waiting.extend(rows);
                     }
@@ -334,8 +344,7 @@ impl Sender {
         });
     }
 
-    async fn settle(&mut self, done: Vec<Sent>) {
-        let mut gone = Vec::with_capacity(done.len());
+    fn settle(&mut self, done: Vec<Sent>) {
         for (row, outcome) in done {
             let Some(lane) = self.lanes.get_mut(&row.peer) else {
                 continue;
@@ -345,23 +354,17 @@ impl Sender {
             match outcome {
                 Ok(()) => {
                     lane.failures = 0;
-                    gone.push(row.id);
+                    self.marks.add(row.id);
                 }
                 Err(SendError::Impossible(why)) => {
                     tracing::warn!(peer = %row.peer, why, "a message can never be sent and is dropped");
-                    gone.push(row.id);
+                    self.marks.add(row.id);
                 }
                 Err(error @ (SendError::Unreachable(_) | SendError::Unconfirmed)) => {
                     tracing::debug!(peer = %row.peer, %error, "a message did not leave");
                     self.rest(&row.peer);
                 }
             }
-        }
-        if !gone.is_empty()
-            && let Err(error) = self.store.sent(gone, clock::now()).await
-        {
-            // They are sent again after a restart, which receivers recognise by the message id.
-            tracing::error!(%error, "confirmed messages could not be marked as sent");
         }
     }
 
