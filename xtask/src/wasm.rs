@@ -27,7 +27,10 @@ pub(crate) struct Rust {
 impl Rust {
     /// Finds it: `WASM_RUSTC`, else the toolchain in use, else after rustup has added the target.
     pub(crate) fn find() -> Result<Self> {
-        if let Some(rustc) = std::env::var_os("WASM_RUSTC").map(PathBuf::from) {
+        if let Some(rustc) = std::env::var_os("WASM_RUSTC")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+        {
             if !has_target(&rustc) {
                 bail!(
                     "`WASM_RUSTC` names {}, which has no std for {TARGET}\nhint: unset it, or point it to a rustc that has",
