@@ -63,12 +63,16 @@ impl Asks {
         waiter.is_some_and(|waiter| waiter.send(answer).is_ok())
     }
 
-    /// Returns where the answer to a question will come out. Call before asking.
-    pub fn expect(&self, peer: &PeerId, correlation: &str) -> oneshot::Receiver<Answer> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock()
-            .insert((peer.clone(), correlation.to_owned()), sender);
-        receiver
+    /// Waits for the answer to a question from now on. Call before asking.
+    pub fn expect(&self, peer: &PeerId, correlation: &str) -> Expected<'_> {
+        let (sender, answer) = oneshot::channel();
+        let place = (peer.clone(), correlation.to_owned());
+        self.lock().insert(place.clone(), sender);
+        Expected {
+            asks: self,
+            place,
+            answer,
+        }
     }
 
     /// Returns whether somebody waits for this answer from this peer.
@@ -82,15 +86,33 @@ impl Asks {
         self.lock().keys().any(|(asked, _)| asked == peer)
     }
 
-    /// Stops waiting.
-    pub fn give_up(&self, peer: &PeerId, correlation: &str) {
-        self.lock().remove(&(peer.clone(), correlation.to_owned()));
-    }
-
     fn lock(
         &self,
     ) -> std::sync::MutexGuard<'_, HashMap<(PeerId, String), oneshot::Sender<Answer>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer that somebody waits for. Whoever stops waiting, also by being cut off, leaves nothing behind: a peer that
+/// is awaited is read even when it floods.
+#[derive(Debug)]
+pub struct Expected<'a> {
+    asks: &'a Asks,
+    place: (PeerId, String),
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Expected<'_> {
+    /// Returns the answer if it comes in time.
+    pub async fn within(mut self, within: Duration) -> Option<Answer> {
+        let answered = tokio::time::timeout(within, &mut self.answer).await;
+        answered.ok().and_then(Result::ok)
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.asks.lock().remove(&self.place);
     }
 }
 
@@ -108,15 +130,30 @@ pub async fn ask(
     host.store.ask(peer, &correlation, deadline).await?;
     let answer = host.asks.expect(peer, &correlation);
     let row = host.outbox.push(peer.clone(), bytes, None).await?;
-    let answered = tokio::time::timeout(within, answer).await;
-    if let Ok(Ok(answer)) = answered {
+    if let Some(answer) = answer.within(within).await {
         return Ok(answer);
     }
-    host.asks.give_up(peer, &correlation);
     host.store.unask(&correlation).await?;
     host.outbox.withdraw(peer, row).await?;
     Err(AskError::Timeout {
         peer: peer.clone(),
         within,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_cut_off_while_it_waits_is_no_longer_awaited() {
+        let asks = Asks::default();
+        let peer: PeerId = format!("loop:{:064x}", 1).parse().expect("a peer id");
+        let waiting = asks.expect(&peer, "a").within(Duration::from_secs(3_600));
+        let mut waiting = Box::pin(waiting);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        assert!(asks.expects(&peer, "a") && asks.awaits(&peer));
+        drop(waiting);
+        assert!(!asks.expects(&peer, "a") && !asks.awaits(&peer));
+    }
 }

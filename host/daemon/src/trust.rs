@@ -14,6 +14,8 @@ use crate::store::{LeaseRow, PeerRow, Store, StoreError, TrustRequestRow};
 const STRANGERS: usize = 2_000;
 /// How often the last sight of a peer is written down.
 const SEEN_EVERY_MICROS: i64 = 60_000_000;
+/// How much of the name that a peer claims is kept, in characters.
+const CLAIMED: usize = 100;
 
 /// The owner's decisions about peers.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub struct Trust {
     /// What a trust request may get without the owner, untrusted for nothing.
     auto: Tier,
     peers: RwLock<HashMap<PeerId, PeerRow>>,
+    /// Held from the look at a row until its change is on disk and in memory: of two changes at once the later one
+    /// would otherwise write back what the earlier one took away.
+    changing: tokio::sync::Mutex<()>,
     /// The owner's own sessions at this machine, and throw-away peers made to try a tier.
     locals: RwLock<HashMap<PeerId, Tier>>,
 }
@@ -33,6 +38,30 @@ pub enum Asked {
     Granted(Tier),
     /// The owner will see it, or has decided before.
     Waits,
+}
+
+/// A peer at this machine. It is forgotten with this, also if its call is cut off.
+#[derive(Debug)]
+pub struct Session<'a> {
+    trust: &'a Trust,
+    peer: PeerId,
+}
+
+impl Session<'_> {
+    /// Returns the peer.
+    pub const fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.trust
+            .locals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.peer);
+    }
 }
 
 impl Trust {
@@ -48,6 +77,7 @@ impl Trust {
             store,
             auto,
             peers: RwLock::new(peers),
+            changing: tokio::sync::Mutex::default(),
             locals: RwLock::default(),
         })
     }
@@ -101,8 +131,8 @@ impl Trust {
         self.sight(peer, clock::now()).highest()
     }
 
-    /// Makes a peer at this machine with a tier of its own, for one call.
-    pub fn admit_local(&self, tier: Tier) -> PeerId {
+    /// Makes a peer at this machine with a tier of its own, for as long as the session is held.
+    pub fn admit_local(&self, tier: Tier) -> Session<'_> {
         let peer: PeerId = format!("local:{}", clock::long_token())
             .parse()
             .expect("a word is a local id");
@@ -110,15 +140,7 @@ impl Trust {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(peer.clone(), tier);
-        peer
-    }
-
-    /// Forgets a peer that `admit_local` made.
-    pub fn dismiss_local(&self, peer: &PeerId) {
-        self.locals
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(peer);
+        Session { trust: self, peer }
     }
 
     /// Notes that a peer was here, and what it calls itself.
@@ -131,35 +153,38 @@ impl Trust {
         if peer.scheme() == Scheme::Local {
             return Ok(());
         }
-        let claimed = claimed.map(|name| name.chars().take(100).collect::<String>());
-        let (row, crowded_out) = {
+        if !self.is_news(peer, claimed, now) {
+            return Ok(());
+        }
+        let _changing = self.changing.lock().await;
+        let row = {
             let mut peers = self.write();
-            let known = peers.get(peer).is_some_and(|row| {
-                now.0 - row.last_seen.0 < SEEN_EVERY_MICROS
-                    && (claimed.is_none() || row.claimed_name == claimed)
-            });
-            if known {
-                return Ok(());
-            }
-            let crowded_out = if peers.contains_key(peer) {
-                None
-            } else {
-                oldest_stranger(&peers)
-            };
-            if let Some(stranger) = &crowded_out {
-                peers.remove(stranger);
+            if !peers.contains_key(peer)
+                && let Some(stranger) = oldest_stranger(&peers)
+            {
+                // From memory only: the store bounds its own strangers, and a request of theirs for trust still waits
+                // for the owner, however many others come by.
+                peers.remove(&stranger);
             }
             let row = peers
                 .entry(peer.clone())
                 .or_insert_with(|| stranger(peer, now));
             row.last_seen = now;
-            row.claimed_name = claimed.or_else(|| row.claimed_name.take());
-            (row.clone(), crowded_out)
+            if let Some(name) = claimed {
+                row.claimed_name = Some(name.chars().take(CLAIMED).collect());
+            }
+            row.clone()
         };
-        if let Some(stranger) = crowded_out {
-            self.store.forget(&stranger).await?;
-        }
         self.store.put_peer(row).await
+    }
+
+    /// Returns whether a sight of a peer is worth a write: the first one, the first name, and one a minute. A peer that
+    /// changes its name with every message costs no more than others.
+    fn is_news(&self, peer: &PeerId, claimed: Option<&str>, now: Timestamp) -> bool {
+        self.read().get(peer).is_none_or(|row| {
+            now.0.saturating_sub(row.last_seen.0) >= SEEN_EVERY_MICROS
+                || (claimed.is_some() && row.claimed_name.is_none())
+        })
     }
 
     /// Returns everything known of a peer.
@@ -224,6 +249,7 @@ impl Trust {
 
     /// Forgets a peer. A block stays: forgetting is no way around it.
     pub async fn forget(&self, peer: &PeerId) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
         let blocked = self.read().get(peer).is_some_and(|row| row.blocked);
         self.store.forget(peer).await?;
         if blocked {
@@ -252,9 +278,18 @@ impl Trust {
         }
         if wanted <= self.auto {
             let row = self
-                .change(peer, |row| row.tier = row.tier.max(wanted))
+                .change(peer, |row| {
+                    if !row.blocked {
+                        row.tier = row.tier.max(wanted);
+                    }
+                })
                 .await?;
-            return Ok(Asked::Granted(row.tier));
+            // The owner may have blocked it between the two looks.
+            return Ok(if row.blocked {
+                Asked::Waits
+            } else {
+                Asked::Granted(row.tier)
+            });
         }
         let request = TrustRequestRow {
             id: clock::token(),
@@ -291,28 +326,49 @@ impl Trust {
         })
     }
 
-    /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether it still holds.
+    /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether the peer may still
+    /// call: what held when the skill was looked up may have been taken back since.
     pub async fn spend(
         &self,
         peer: &PeerId,
         min_tier: Tier,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let row = {
-            let mut peers = self.write();
-            let Some(row) = peers.get_mut(peer).filter(|row| row.tier < min_tier) else {
+        let counted = {
+            let sight = self.sight(peer, now);
+            if sight.tier >= min_tier {
                 return Ok(true);
-            };
-            let Some(lease) = row.lease.as_mut() else {
-                return Ok(true);
-            };
-            if !is_valid(lease, now) {
+            }
+            if sight.lease.is_none_or(|lease| lease.tier < min_tier) {
                 return Ok(false);
             }
+            let peers = self.read();
+            let lease = peers.get(peer).and_then(|row| row.lease.as_ref());
+            lease.is_some_and(|lease| lease.calls_left.is_some())
+        };
+        if !counted {
+            return Ok(true);
+        }
+        let _changing = self.changing.lock().await;
+        let row = {
+            let mut peers = self.write();
+            let Some(row) = peers.get_mut(peer).filter(|row| !row.blocked) else {
+                return Ok(false);
+            };
+            if row.tier >= min_tier {
+                return Ok(true);
+            }
+            let Some(lease) = row
+                .lease
+                .as_mut()
+                .filter(|lease| lease.tier >= min_tier && is_valid(lease, now))
+            else {
+                return Ok(false);
+            };
             let Some(left) = lease.calls_left.as_mut() else {
                 return Ok(true);
             };
-            *left -= 1;
+            *left = left.saturating_sub(1);
             row.clone()
         };
         self.store.put_peer(row).await?;
@@ -324,6 +380,7 @@ impl Trust {
         peer: &PeerId,
         edit: impl FnOnce(&mut PeerRow),
     ) -> Result<PeerRow, StoreError> {
+        let _changing = self.changing.lock().await;
         let mut row = self
             .row(peer)
             .unwrap_or_else(|| stranger(peer, clock::now()));

@@ -67,6 +67,9 @@ fn normal_path(path: &str) -> Option<String> {
     let mut segments = plain.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
+        if dots_with_parameters(segment) {
+            return None;
+        }
         match segment {
             "." if last => kept.push(""),
             "." => {}
@@ -96,7 +99,8 @@ fn decode_unreserved(path: &str) -> Option<String> {
         let byte = u8::from_str_radix(code, 16).ok()?;
         rest = after.get(2..)?;
         match byte {
-            b'/' | b'\\' | 0..=0x1f | 0x7f => return None,
+            // The last two begin no character in UTF-8; careless decoders make dots and slashes of them.
+            b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1 => return None,
             b'%' if twice(rest) => return None,
             b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => plain.push(char::from(b)),
             b => plain.push_str(&format!("%{b:02X}")),
@@ -114,6 +118,13 @@ fn twice(rest: &str) -> bool {
             .iter()
             .any(|bad| bad.eq_ignore_ascii_case(code))
     })
+}
+
+/// Whether a segment is `.` or `..` to a server that cuts parameters off (`..;x`), and a plain name to others.
+fn dots_with_parameters(segment: &str) -> bool {
+    let dots = segment.trim_start_matches('.');
+    let parameters = dots.starts_with(';') || dots.get(..3).is_some_and(|code| code == "%3B");
+    parameters && matches!(segment.len() - dots.len(), 1 | 2)
 }
 
 /// Whether a path is the prefix or lies below it, at the boundary of a segment.
@@ -222,6 +233,13 @@ mod tests {
             "https://h/v1/%252e%252e/v2",
             "https://h/v1/%25252e/v2",
             "https://h/../../v1/../v2/",
+            "https://h/v1/..;/v2/x",
+            "https://h/v1/..;a=b/v2/x",
+            "https://h/v1/%2e%2e;/v2/x",
+            "https://h/v1/..%3b/v2/x",
+            "https://h/v1/.;/x",
+            "https://h/v1/..;",
+            "https://h/v1/%c0%ae%c0%ae/v2/x",
             "https://h/v1/x%00",
             "https://h/v1/%zz",
             "https://h/v1/%2",

@@ -32,6 +32,15 @@ pub(crate) fn granted(grants: &Grants, journal: &SharedJournal) -> Result<WasiCt
         builder.env(key, value);
     }
     for grant in &grants.fs {
+        // What was approved has no link on its way. One that is there now leads elsewhere: another skill that may write
+        // around it could have put it there.
+        let real = std::fs::canonicalize(&grant.host);
+        if real.is_ok_and(|real| real != std::path::Path::new(&grant.host)) {
+            return Err(CallError::Unavailable(format!(
+                "the granted folder {} now leads elsewhere",
+                grant.host
+            )));
+        }
         let perms = if grant.write {
             FsPerms::ReadWrite
         } else {

@@ -161,10 +161,8 @@ impl Host {
         });
         let (peer, answer, task) = if peer == "self" {
             let session = self.trust.admit_local(as_tier.unwrap_or(Tier::Privileged));
-            let answer = self.ask_self(&session, request, within).await;
-            self.trust.dismiss_local(&session);
-            let (answer, task) = answer?;
-            (session, answer, task)
+            let (answer, task) = self.ask_self(session.peer(), request, within).await?;
+            (session.peer().clone(), answer, task)
         } else if as_tier.is_some() {
             return Err(Failure::usage("--as goes with `self` alone")
                 .hint("what a peer lets you do is for that peer to decide"));
@@ -204,11 +202,9 @@ impl Host {
             .await
             .into_iter()
             .next();
-        let answered = tokio::time::timeout(within, answer).await;
-        self.asks.give_up(session, &correlation);
-        match answered {
-            Ok(Ok(answer)) => Ok((answer, task)),
-            _ => Err(
+        match answer.within(within).await {
+            Some(answer) => Ok((answer, task)),
+            None => Err(
                 Failure::unreachable(format!("no answer within {} s", within.as_secs_f32()))
                     .hint("allow more with --timeout, and see `coworker-host logs`"),
             ),

@@ -82,8 +82,9 @@ impl Host {
         // The tier first: whatever starts from now on sees it.
         let row = self.trust.set(peer, Tier::Untrusted, None).await?;
         let waiting = self.lines().clear(peer).len();
-        self.stop_running(peer);
         let cancelled = self.store.cancel_peer(peer).await?;
+        // After the store: what starts from now on is refused there, and what had started is in the list.
+        self.stop_running(peer);
         self.outbox.reload(peer);
         tracing::info!(%peer, waiting, cancelled = cancelled.len(), "trust was revoked");
         let mut value = row_value(&row);
@@ -170,8 +171,8 @@ impl Host {
         let peer = self.resolve(peer)?;
         self.known(&peer)?;
         self.lines().clear(&peer);
-        self.stop_running(&peer);
         self.store.cancel_peer(&peer).await?;
+        self.stop_running(&peer);
         self.outbox.reload(&peer);
         self.trust.forget(&peer).await?;
         Ok(json!({ "forgotten": peer }))

@@ -62,15 +62,14 @@ impl Network {
         grant: &HttpGrant,
         request: &HttpRequest,
     ) -> Result<reqwest::Response, PortError> {
-        let host = request
-            .uri
-            .host()
-            .unwrap_or_default()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        if let Ok(address) = host.parse::<IpAddr>() {
-            // An address as the host does not pass the resolver. The grant matched it literally, so a private one was
-            // named by the owner.
+        // Parsed as the client will parse it: `2130706433`, `0x7f.1` and `%3127.0.0.1` are addresses to it.
+        let url: reqwest::Url =
+            request.uri.to_string().parse().map_err(|_| {
+                PortError::Denied(format!("{} is not an address", request.uri))
+            })?;
+        if let Some(address) = literal(&url) {
+            // An address as the host does not pass the resolver. A private one must have been named as such to the
+            // owner: a grant that spells it in another way is a trick.
             if !is_public(address) && !names(grant, address) {
                 return Err(PortError::Denied(format!(
                     "{address} is not a public address"
@@ -85,7 +84,7 @@ impl Network {
             headers.insert(name, self.fill(template)?);
         }
         self.client
-            .request(request.method.clone(), request.uri.to_string())
+            .request(request.method.clone(), url)
             .headers(headers)
             .body(request.body.clone())
             .timeout(request.timeout.unwrap_or(ANSWER).min(ANSWER))
@@ -194,6 +193,15 @@ fn failed(error: &reqwest::Error) -> PortError {
     } else {
         PortError::Unavailable(text)
     }
+}
+
+/// Returns the address that stands for the host in `url`, however it is spelt.
+fn literal(url: &reqwest::Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
 }
 
 fn names(grant: &HttpGrant, address: IpAddr) -> bool {
@@ -321,6 +329,51 @@ mod tests {
                 "{public} is public"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_private_address_in_another_spelling_is_refused_unless_the_grant_names_it() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = server.local_addr().expect("bound").port();
+        let network = Network::new(|_| None).expect("a client");
+        let ask = async |host: &str| {
+            let grant = HttpGrant {
+                url: format!("http://{host}:{port}/"),
+                methods: vec!["GET".to_owned()],
+                headers: BTreeMap::new(),
+            };
+            let request = HttpRequest {
+                method: http::Method::GET,
+                uri: grant.url.parse().expect("a URI"),
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::new(),
+                most: 1_000,
+                timeout: Some(Duration::from_millis(200)),
+            };
+            network.once(&grant, &request).await.err()
+        };
+        for host in [
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "127.1",
+            "017700000001",
+            "localhost",
+        ] {
+            let error = ask(host).await;
+            let denied = match &error {
+                Some(PortError::Denied(_)) => true,
+                // A name: refused by the resolver.
+                Some(PortError::Unavailable(why)) => why.contains("not a public address"),
+                _ => false,
+            };
+            assert!(denied, "{host}: {error:?}");
+        }
+        // Reached, and then left without an answer.
+        assert!(matches!(
+            ask("127.0.0.1").await,
+            Some(PortError::TimedOut(_))
+        ));
     }
 
     #[test]

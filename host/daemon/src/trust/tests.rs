@@ -167,3 +167,107 @@ async fn names_that_cost_nothing_take_no_memory() {
         "who was trusted is not crowded out"
     );
 }
+
+#[tokio::test]
+async fn a_revocation_is_not_undone_by_a_message_that_comes_at_the_same_time() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    trust.seen(&peer(1), Some("a"), now).await.expect("a row");
+    trust
+        .set(&peer(1), Tier::Privileged, None)
+        .await
+        .expect("a row");
+    let later = now.after(Duration::from_secs(120));
+    let one = peer(1);
+    let (revoked, seen) = tokio::join!(
+        trust.set(&one, Tier::Untrusted, None),
+        trust.seen(&one, Some("b"), later),
+    );
+    assert!(revoked.is_ok() && seen.is_ok());
+    let reopened = Trust::open(trust.store.clone(), Tier::Untrusted)
+        .await
+        .expect("rows");
+    for trust in [&trust, &reopened] {
+        let row = trust.row(&peer(1)).expect("it was seen");
+        assert_eq!((row.tier, row.blocked), (Tier::Untrusted, true));
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_spent() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    let spend = async |n, tier| trust.spend(&peer(n), tier, now).await.expect("a row");
+    assert!(spend(1, Tier::Untrusted).await, "what is public is for all");
+    assert!(!spend(1, Tier::Known).await, "nobody knows this peer");
+    let lease = |calls_left| LeaseRow {
+        tier: Tier::Internal,
+        until: None,
+        calls_left,
+        skills: None,
+    };
+    trust
+        .set(&peer(1), Tier::Internal, Some(lease(None)))
+        .await
+        .expect("a row");
+    assert!(spend(1, Tier::Internal).await);
+    assert!(!spend(1, Tier::Privileged).await, "beyond what was lent");
+    trust
+        .set(&peer(1), Tier::Internal, Some(lease(Some(5))))
+        .await
+        .expect("a row");
+    let one = peer(1);
+    let (revoked, spent) = tokio::join!(
+        trust.set(&one, Tier::Untrusted, None),
+        trust.spend(&one, Tier::Internal, now),
+    );
+    assert!(revoked.is_ok());
+    assert!(!spent.expect("a row"), "the revocation came first");
+    assert!(!spend(1, Tier::Internal).await);
+}
+
+#[tokio::test]
+async fn a_peer_that_changes_its_name_with_every_message_costs_one_write_a_minute() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    trust.seen(&peer(1), None, now).await.expect("a row");
+    trust.seen(&peer(1), Some("a"), now).await.expect("a row");
+    trust.seen(&peer(1), Some("b"), now).await.expect("a row");
+    let claimed = |trust: &Trust| trust.row(&peer(1)).and_then(|row| row.claimed_name);
+    assert_eq!(claimed(&trust).as_deref(), Some("a"));
+    let later = now.after(Duration::from_secs(61));
+    trust.seen(&peer(1), Some("b"), later).await.expect("a row");
+    assert_eq!(claimed(&trust).as_deref(), Some("b"));
+}
+
+#[tokio::test]
+async fn strangers_that_come_by_push_no_request_for_trust_off_the_list() {
+    let trust = trust(Tier::Untrusted).await;
+    trust
+        .seen(&peer(1), None, Timestamp(1))
+        .await
+        .expect("a row");
+    assert_eq!(asks(&trust, 1, Tier::Known).await, Asked::Waits);
+    for n in 2..(u32::try_from(STRANGERS).expect("small") + 10) {
+        trust
+            .seen(&peer(n), None, Timestamp(i64::from(n)))
+            .await
+            .expect("a row");
+    }
+    assert!(
+        trust.row(&peer(1)).is_none(),
+        "it made room for a later one"
+    );
+    let waiting = trust.store.trust_requests().await.expect("rows");
+    assert_eq!(waiting.len(), 1, "and its request still waits");
+}
+
+#[tokio::test]
+async fn a_session_of_the_owner_ends_with_its_call() {
+    let trust = trust(Tier::Untrusted).await;
+    let session = trust.admit_local(Tier::Privileged);
+    let peer = session.peer().clone();
+    assert_eq!(trust.tier(&peer), Tier::Privileged);
+    drop(session);
+    assert_eq!(trust.tier(&peer), Tier::Untrusted);
+}

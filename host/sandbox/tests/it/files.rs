@@ -88,3 +88,19 @@ async fn constants_are_what_was_granted_and_no_more() {
     let told = bench.mode("env").await;
     assert_eq!(told.json(), json!({ "env": [["CITY", "Bern"]] }));
 }
+
+#[tokio::test]
+async fn a_granted_folder_that_became_a_link_is_not_followed() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let root = temp.path().canonicalize().expect("it is there");
+    std::fs::create_dir(root.join("private")).unwrap();
+    std::fs::write(root.join("private/key"), "secret").unwrap();
+    std::os::unix::fs::symlink("private", root.join("data")).unwrap();
+    std::fs::create_dir(root.join("private/inner")).unwrap();
+    for host in ["data", "data/inner"] {
+        let bench = granted(&root.join(host), false);
+        let told = bench.mode("folders").await;
+        let error = told.error().to_string();
+        assert!(error.contains("leads elsewhere"), "{host}: {error}");
+    }
+}
