@@ -1,5 +1,5 @@
-//! What a caller is told when there is no output. Texts here are fixed sentences or went through [`scrub`]; none names
-//! a tier, a path, a model, or a skill that the caller did not name.
+//! What a caller is told when there is no output. Texts here are fixed sentences or went through
+//! [`scrub`](fn@crate::scrub); none names a tier, a path, a model, or a skill that the caller did not name.
 
 use crate::message::{NAME_SHOWN, cut};
 use crate::{Message, TaskFailure, scrub};
