@@ -355,3 +355,25 @@ fn known(section: &str, table: &toml::Table, keys: &[&str]) -> Result<(), TextEr
         nearest,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_nests_as_deep_as_it_can_is_refused() {
+        let most = usize::try_from(LARGEST).expect("small");
+        for (before, unit, after) in [
+            ("", "a.", "a = 1"),
+            ("[", "a.", "a]"),
+            ("[[", "a.", "a]]"),
+            ("a = ", "[", ""),
+            ("a = ", "{a=", "1"),
+            ("grants.env = ", "{a.a.a.a=", "1"),
+        ] {
+            let times = (most - before.len() - after.len()) / unit.len();
+            let text = format!("{before}{}{after}", unit.repeat(times));
+            assert!(read(&text).is_err(), "{before}{unit}{unit}…{after}");
+        }
+    }
+}
