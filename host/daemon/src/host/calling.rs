@@ -204,10 +204,11 @@ impl Host {
             .next();
         match answer.within(within).await {
             Some(answer) => Ok((answer, task)),
-            None => Err(
-                Failure::unreachable(format!("no answer within {} s", within.as_secs_f32()))
-                    .hint("allow more with --timeout, and see `coworker-host logs`"),
-            ),
+            None => Err(Failure::unreachable(format!(
+                "no answer within {} s",
+                within.as_secs_f32()
+            ))
+            .hint("allow more with --timeout, and see `coworker-host logs`")),
         }
     }
 

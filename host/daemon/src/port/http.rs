@@ -63,10 +63,11 @@ impl Network {
         request: &HttpRequest,
     ) -> Result<reqwest::Response, PortError> {
         // Parsed as the client will parse it: `2130706433`, `0x7f.1` and `%3127.0.0.1` are addresses to it.
-        let url: reqwest::Url =
-            request.uri.to_string().parse().map_err(|_| {
-                PortError::Denied(format!("{} is not an address", request.uri))
-            })?;
+        let url: reqwest::Url = request
+            .uri
+            .to_string()
+            .parse()
+            .map_err(|_| PortError::Denied(format!("{} is not an address", request.uri)))?;
         if let Some(address) = literal(&url) {
             // An address as the host does not pass the resolver. A private one must have been named as such to the
             // owner: a grant that spells it in another way is a trick.
