@@ -19,6 +19,8 @@ use crate::server::{ServeOptions, Server};
 const SETTLE: Duration = Duration::from_secs(60);
 /// How often to see whether it is over.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long what was compiled may take to be published.
+const COMMIT: Duration = Duration::from_secs(2);
 
 /// What to serve, and where.
 #[derive(Debug, Args)]
@@ -104,6 +106,9 @@ async fn tell(context: &Context, server: &Server) -> Result<(), Failure> {
     });
     ui.watch(&latest, looking).await?;
     consent(ui, server).await?;
+    // Between the end of a compilation and its place in the catalog lies a commit. What compiles for longer than the
+    // owner waits is not waited for.
+    let _ = tokio::time::timeout(COMMIT, server.host().skills.settled()).await;
     ui.answer(&server.ready_info().await?, offer);
     Ok(())
 }
