@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 500;
 
 /// What each crate may depend on: the proof of what it cannot do. `coworker-core` has no clock, files or randomness;
-/// `coworker-sandbox` has no network client, database or HTTP server.
+/// `coworker-sandbox` has no network client, database or HTTP server; `coworker-xmtp-node` knows nothing of this project.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "host/core/Cargo.toml",
@@ -42,6 +42,32 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "wasmtime",
             "wasmtime-wasi",
             "wasmtime-wasi-http",
+        ],
+    ),
+    (
+        "host/xmtp-node/Cargo.toml",
+        &[
+            "bytes",
+            "ed25519-dalek",
+            "futures",
+            "http",
+            "hyper",
+            "hyper-util",
+            "k256",
+            "prost",
+            "rusqlite",
+            "rustix",
+            "rustls",
+            "sha2",
+            "sha3",
+            "thiserror",
+            "time",
+            "tokio",
+            "tokio-rustls",
+            "tokio-util",
+            "tonic",
+            "tonic-prost",
+            "tracing",
         ],
     ),
 ];

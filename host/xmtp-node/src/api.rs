@@ -1,0 +1,271 @@
+//! The RPCs: what a request must look like, and which part of the store answers it. Everything else is refused here.
+
+mod identity;
+mod mls;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::{Grpc, ServerStreamingService, UnaryService};
+use tonic::{Code, Status};
+use tonic_prost::ProstCodec;
+
+use crate::config::NodeLimits;
+use crate::proto::mls::{GroupMessage, SubscribeRequest, WelcomeMessage};
+use crate::rate::Bucket;
+use crate::store::{Feed, Store, StoreError};
+use crate::subscription::Subscription;
+
+/// Requests of all clients that are read or worked on at once: with 25 MB each they still fit into memory.
+const AT_ONCE: usize = 64;
+/// Requests of one connection at once.
+const AT_ONCE_PER_CLIENT: usize = 16;
+/// How long a request may take, from its first byte to its answer. Without it a client that stops in the middle of a
+/// request would keep its place for ever.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A request to subscribe: a cursor and at most 64 bytes for each of its topics.
+const LARGEST_SUBSCRIPTION: usize = 2 * 1024 * 1024;
+
+/// Tells the time in seconds since 1970.
+pub(crate) type Clock = fn() -> u64;
+
+/// What answers requests.
+pub(crate) struct Api {
+    store: Store,
+    limits: Arc<NodeLimits>,
+    clock: Clock,
+    requests: Semaphore,
+    /// Signatures are checked two updates at a time: it is work for the processor, and others want an answer too.
+    checks: Semaphore,
+    stop: CancellationToken,
+}
+
+/// A connection, as far as the limits are concerned.
+pub(crate) struct Client {
+    bucket: Arc<Bucket>,
+    requests: Semaphore,
+    subscriptions: Arc<Semaphore>,
+}
+
+impl Client {
+    pub(crate) fn new(bucket: Arc<Bucket>, limits: &NodeLimits) -> Self {
+        Self {
+            bucket,
+            requests: Semaphore::new(AT_ONCE_PER_CLIENT),
+            subscriptions: Arc::new(Semaphore::new(limits.subscriptions)),
+        }
+    }
+}
+
+impl Api {
+    pub(crate) fn new(
+        store: Store,
+        limits: Arc<NodeLimits>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            store,
+            limits,
+            clock,
+            requests: Semaphore::new(AT_ONCE),
+            checks: Semaphore::new(2),
+            stop,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        // A page in a browser can send requests here, but not with this type.
+        let grpc = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+        if !grpc {
+            return Status::invalid_argument("only gRPC is spoken here").into_http();
+        }
+        if !client.bucket.take(Instant::now()) {
+            return Status::resource_exhausted("too many requests; try again in a second")
+                .into_http();
+        }
+        self.route(&client, request).await
+    }
+
+    async fn route(self: Arc<Self>, client: &Client, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        match path.as_str() {
+            "/xmtp.identity.api.v1.IdentityApi/PublishIdentityUpdate" => {
+                self.unary(client, request, Api::publish_identity_update)
+                    .await
+            }
+            "/xmtp.identity.api.v1.IdentityApi/GetIdentityUpdates" => {
+                self.unary(client, request, Api::get_identity_updates).await
+            }
+            "/xmtp.identity.api.v1.IdentityApi/GetInboxIds" => {
+                self.unary(client, request, Api::get_inbox_ids).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/UploadKeyPackage" => {
+                self.unary(client, request, Api::upload_key_package).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/FetchKeyPackages" => {
+                self.unary(client, request, Api::fetch_key_packages).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/SendGroupMessages" => {
+                self.unary(client, request, Api::send_group_messages).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/SendWelcomeMessages" => {
+                self.unary(client, request, Api::send_welcome_messages)
+                    .await
+            }
+            "/xmtp.mls.api.v1.MlsApi/QueryGroupMessages" => {
+                self.unary(client, request, Api::query_group_messages).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/QueryWelcomeMessages" => {
+                self.unary(client, request, Api::query_welcome_messages)
+                    .await
+            }
+            "/xmtp.mls.api.v1.MlsApi/GetNewestGroupMessage" => {
+                self.unary(client, request, Api::get_newest_group_message)
+                    .await
+            }
+            "/xmtp.mls.api.v1.MlsApi/BatchPublishCommitLog" => {
+                self.unary(client, request, Api::batch_publish_commit_log)
+                    .await
+            }
+            "/xmtp.mls.api.v1.MlsApi/BatchQueryCommitLog" => {
+                self.unary(client, request, Api::batch_query_commit_log)
+                    .await
+            }
+            "/xmtp.mls.api.v1.MlsApi/SubscribeGroupMessages" => {
+                self.subscribe::<GroupMessage>(client, request, true).await
+            }
+            "/xmtp.mls.api.v1.MlsApi/SubscribeWelcomeMessages" => {
+                self.subscribe::<WelcomeMessage>(client, request, false)
+                    .await
+            }
+            _ => Status::unimplemented("not a method of this node").into_http(),
+        }
+    }
+
+    /// Reads one message, works on it, and answers with one message.
+    async fn unary<Q, R, F, A>(
+        self: Arc<Self>,
+        client: &Client,
+        request: Request<Incoming>,
+        method: F,
+    ) -> Response<Body>
+    where
+        Q: prost::Message + Default + Send + 'static,
+        R: prost::Message + Default + Send + 'static,
+        F: Fn(Arc<Self>, Q) -> A,
+        A: Future<Output = Result<R, Status>> + Send + 'static,
+    {
+        let service = Method {
+            api: self.clone(),
+            method,
+        };
+        // First the connection's own place, then one of the common ones: a client that asks much waits for itself.
+        let (Ok(_own), Ok(_common)) = (
+            client.requests.acquire().await,
+            self.requests.acquire().await,
+        ) else {
+            return Status::unavailable("the node is shutting down").into_http();
+        };
+        let mut grpc = Grpc::new(ProstCodec::<R, Q>::default())
+            .apply_max_message_size_config(Some(self.limits.request_bytes), None);
+        let answered = tokio::time::timeout(LONGEST, grpc.unary(service, request)).await;
+        answered.unwrap_or_else(|_| Status::deadline_exceeded("took too long").into_http())
+    }
+
+    async fn subscribe<M: Feed>(
+        &self,
+        client: &Client,
+        request: Request<Incoming>,
+        may_be_empty: bool,
+    ) -> Response<Body> {
+        let Ok(place) = client.subscriptions.clone().try_acquire_owned() else {
+            return Status::resource_exhausted("too many subscriptions").into_http();
+        };
+        let (store, stop, topics) = (self.store.clone(), self.stop.clone(), self.limits.topics);
+        let open = move |request: SubscribeRequest| {
+            mls::check_filters(&request.filters, topics, may_be_empty)?;
+            Ok(Subscription::<M>::open(store, stop, request.filters, place))
+        };
+        let mut grpc = Grpc::new(ProstCodec::<M, SubscribeRequest>::default())
+            .apply_max_message_size_config(Some(LARGEST_SUBSCRIPTION), None);
+        let opened = grpc.server_streaming(Streaming(Some(open)), request);
+        let opened = tokio::time::timeout(LONGEST, opened).await;
+        opened.unwrap_or_else(|_| Status::deadline_exceeded("took too long").into_http())
+    }
+}
+
+/// Makes a method of [`Api`] a service.
+struct Method<F> {
+    api: Arc<Api>,
+    method: F,
+}
+
+impl<Q, R, F, A> UnaryService<Q> for Method<F>
+where
+    F: Fn(Arc<Api>, Q) -> A,
+    A: Future<Output = Result<R, Status>> + Send + 'static,
+{
+    type Response = R;
+    type Future = BoxFuture<'static, Result<tonic::Response<R>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<Q>) -> Self::Future {
+        let answer = (self.method)(self.api.clone(), request.into_inner());
+        Box::pin(async move { answer.await.map(tonic::Response::new) })
+    }
+}
+
+/// Makes a closure that is called once a service that streams.
+struct Streaming<F>(Option<F>);
+
+impl<M, F> ServerStreamingService<SubscribeRequest> for Streaming<F>
+where
+    M: Feed,
+    F: FnOnce(SubscribeRequest) -> Result<Subscription<M>, Status>,
+{
+    type Response = M;
+    type ResponseStream = BoxStream<'static, Result<M, Status>>;
+    type Future = std::future::Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<SubscribeRequest>) -> Self::Future {
+        let opened = match self.0.take() {
+            Some(open) => open(request.into_inner()),
+            None => Err(Status::internal("asked twice")),
+        };
+        std::future::ready(opened.map(|open| tonic::Response::new(open.stream())))
+    }
+}
+
+/// What a client hears of a failure of the store. It is not told about our disk.
+pub(crate) fn refuse(error: StoreError) -> Status {
+    let code = match &error {
+        StoreError::TopicFull | StoreError::NodeFull | StoreError::LogFull => {
+            Code::ResourceExhausted
+        }
+        StoreError::TooLarge => Code::OutOfRange,
+        StoreError::Moved => Code::Aborted,
+        StoreError::Older => Code::FailedPrecondition,
+        StoreError::Closed => Code::Unavailable,
+        StoreError::Sqlite(_) | StoreError::Later => {
+            tracing::error!(%error, "the store failed");
+            return Status::internal("the node could not use its database");
+        }
+    };
+    Status::new(code, error.to_string())
+}

@@ -1,0 +1,131 @@
+//! How fast a client may ask: a bucket of tokens that fills up again as time passes.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::config::Rate;
+
+/// One client's tokens.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    rate: Rate,
+    /// How many tokens there were, and when that was.
+    state: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        Self {
+            rate,
+            state: Mutex::new((f64::from(rate.burst), now)),
+        }
+    }
+
+    /// Takes a token, if there is one.
+    pub(crate) fn take(&self, now: Instant) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, then) = *state;
+        let passed = now.saturating_duration_since(then).as_secs_f64();
+        let tokens =
+            (tokens + passed * f64::from(self.rate.per_second)).min(f64::from(self.rate.burst));
+        let taken = tokens >= 1.0;
+        *state = (if taken { tokens - 1.0 } else { tokens }, now);
+        taken
+    }
+}
+
+/// The buckets of the addresses that have open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    open: Mutex<HashMap<IpAddr, (usize, Arc<Bucket>)>>,
+}
+
+/// One connection's share of its address; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+    pub(crate) bucket: Arc<Bucket>,
+}
+
+impl Addresses {
+    /// Counts one more connection of `address`, unless it has `most`.
+    ///
+    /// An address that closes all its connections gets a full bucket with the next one: opening a connection costs it more
+    /// than the requests it gains.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        most: usize,
+        rate: Rate,
+        now: Instant,
+    ) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, bucket) = open
+            .entry(address)
+            .or_insert_with(|| (0, Arc::new(Bucket::new(rate, now))));
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            addresses: self.clone(),
+            address,
+            bucket: bucket.clone(),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self
+            .addresses
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((count, _)) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const RATE: Rate = Rate {
+        per_second: 10,
+        burst: 3,
+    };
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let start = Instant::now();
+        let bucket = Bucket::new(RATE, start);
+        let took = (0..5).filter(|_| bucket.take(start)).count();
+        assert_eq!(took, 3);
+        let later = start + Duration::from_millis(200);
+        assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 2);
+        let much_later = start + Duration::from_secs(60);
+        assert_eq!((0..5).filter(|_| bucket.take(much_later)).count(), 3);
+    }
+
+    #[test]
+    fn connections_of_an_address_share_a_bucket_and_are_counted() {
+        let addresses = Arc::new(Addresses::default());
+        let (now, here) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));
+        let first = addresses.enter(here, 2, RATE, now).expect("a place");
+        let second = addresses.enter(here, 2, RATE, now).expect("a place");
+        assert!(Arc::ptr_eq(&first.bucket, &second.bucket));
+        assert!(addresses.enter(here, 2, RATE, now).is_none());
+        drop(first);
+        assert!(addresses.enter(here, 2, RATE, now).is_some());
+    }
+}

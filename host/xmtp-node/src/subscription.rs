@@ -1,0 +1,130 @@
+//! A subscriber: first what the database holds after its cursors, then what is committed from now on, each message once and
+//! in order. It reads as fast as the client takes, and nothing is kept for a slow one: what it missed is in the database.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::api::refuse;
+use crate::proto::mls::SubscribeFilter;
+use crate::store::{Feed, Live, Page, Store};
+
+/// An open subscription.
+pub(crate) struct Subscription<M> {
+    store: Store,
+    stop: CancellationToken,
+    live: Receiver<Live<M>>,
+    /// The last id that was handed out, of each topic.
+    cursors: HashMap<Bytes, u64>,
+    /// The topics whose rows after the cursor are still to be read.
+    behind: VecDeque<Bytes>,
+    ready: VecDeque<M>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<M: Feed> Subscription<M> {
+    /// Listens first and reads then: a message that is committed in between comes twice and is told by its id.
+    pub(crate) fn open(
+        store: Store,
+        stop: CancellationToken,
+        filters: Vec<SubscribeFilter>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let mut cursors = HashMap::with_capacity(filters.len());
+        for filter in filters {
+            // The same topic twice means everything that either of them wants.
+            let cursor = cursors.entry(filter.topic).or_insert(filter.id_cursor);
+            *cursor = filter.id_cursor.min(*cursor);
+        }
+        Self {
+            live: M::listen(&store),
+            store,
+            stop,
+            behind: cursors.keys().cloned().collect(),
+            cursors,
+            ready: VecDeque::new(),
+            _place: place,
+        }
+    }
+
+    /// Returns the messages, until the client goes away or the node stops.
+    pub(crate) fn stream(self) -> BoxStream<'static, Result<M, Status>> {
+        stream::unfold(Some(self), |subscription| async move {
+            let mut subscription = subscription?;
+            match subscription.next().await {
+                Ok(message) => Some((Ok(message), Some(subscription))),
+                Err(status) => Some((Err(status), None)),
+            }
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<M, Status> {
+        let stop = self.stop.clone();
+        stop.run_until_cancelled(self.advance())
+            .await
+            .unwrap_or_else(|| Err(Status::unavailable("the node is shutting down")))
+    }
+
+    async fn advance(&mut self) -> Result<M, Status> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(message);
+            }
+            if let Some(topic) = self.behind.pop_front() {
+                self.read(topic).await?;
+                continue;
+            }
+            match self.live.recv().await {
+                Ok(live) => self.hear(live),
+                Err(RecvError::Lagged(_)) => self.behind = self.cursors.keys().cloned().collect(),
+                Err(RecvError::Closed) => {
+                    return Err(Status::unavailable("the node is shutting down"));
+                }
+            }
+        }
+    }
+
+    /// Reads one page of `topic`, and puts it back if there may be more.
+    async fn read(&mut self, topic: Bytes) -> Result<(), Status> {
+        let Some(cursor) = self.cursors.get_mut(&topic) else {
+            return Ok(());
+        };
+        let paged = self
+            .store
+            .page::<M>(topic.clone(), Page::after(*cursor))
+            .await
+            .map_err(refuse)?;
+        if let Some(last) = paged.rows.last() {
+            *cursor = last.id();
+        }
+        if paged.full {
+            self.behind.push_front(topic);
+        }
+        self.ready.extend(paged.rows);
+        Ok(())
+    }
+
+    /// Takes what was just committed, if it is wanted and was not read already.
+    fn hear(&mut self, live: Live<M>) {
+        let Some(cursor) = self.cursors.get_mut(&live.topic) else {
+            return;
+        };
+        if live.id <= *cursor {
+            return;
+        }
+        match live.message {
+            Some(message) => {
+                *cursor = live.id;
+                self.ready.push_back(message);
+            }
+            None => self.behind.push_back(live.topic),
+        }
+    }
+}

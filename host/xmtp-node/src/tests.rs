@@ -1,0 +1,6 @@
+//! The node from outside: a client over a real connection, and real messages that official clients sent.
+
+mod captured;
+mod client;
+
+mod rpc;

@@ -1,0 +1,211 @@
+//! A node in a folder of its own and a client that talks to it.
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use prost::Message;
+use tempfile::TempDir;
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic::{Request, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+use super::captured;
+use crate::proto::Empty;
+use crate::proto::identity::{
+    GetIdentityUpdatesRequest, GetIdentityUpdatesResponse, GetInboxIdsRequest, GetInboxIdsResponse,
+    InboxIdRequest, PublishIdentityUpdateRequest, UpdatesFilter,
+};
+use crate::proto::mls::{
+    GroupMessageInput, GroupMessageInputV1, GroupMessageV1, KeyPackage, PagingInfo,
+    QueryGroupMessagesResponse, QueryRequest, SendGroupMessagesRequest, SendWelcomeMessagesRequest,
+    SubscribeFilter, SubscribeRequest, UploadKeyPackageRequest, WelcomeInput,
+};
+use crate::store::Feed;
+use crate::{Node, NodeConfig};
+
+pub(super) const IDENTITY: &str = "/xmtp.identity.api.v1.IdentityApi/";
+pub(super) const MLS: &str = "/xmtp.mls.api.v1.MlsApi/";
+
+/// Returns a configuration for a node in `folder` on a free port.
+pub(super) fn config(folder: &TempDir) -> NodeConfig {
+    let mut config = NodeConfig::new(folder.path());
+    config.listen.set_port(0);
+    config
+}
+
+/// Starts a node whose clock stands where the captured key packages are valid.
+pub(super) async fn start(config: NodeConfig) -> (Node, Client) {
+    let node = Node::bind_at(config, captured::then).await.expect("a node");
+    let client = Client::connect(node.address()).await;
+    (node, client)
+}
+
+/// A connection to a node.
+#[derive(Clone)]
+pub(super) struct Client {
+    grpc: Grpc<Channel>,
+}
+
+impl Client {
+    pub(super) async fn connect(address: std::net::SocketAddr) -> Self {
+        let channel = Channel::from_shared(format!("http://{address}"))
+            .expect("a URI")
+            .connect()
+            .await
+            .expect("a node that listens");
+        Self {
+            grpc: Grpc::new(channel).max_decoding_message_size(25_000_000),
+        }
+    }
+
+    pub(super) async fn call<Q, R>(&self, service: &str, method: &str, ask: Q) -> Result<R, Status>
+    where
+        Q: Message + Default + 'static,
+        R: Message + Default + 'static,
+    {
+        let mut grpc = self.grpc.clone();
+        grpc.ready().await.expect("a connection");
+        let path = PathAndQuery::try_from(format!("{service}{method}")).expect("a path");
+        let codec = ProstCodec::<Q, R>::default();
+        let answer = grpc.unary(Request::new(ask), path, codec).await?;
+        Ok(answer.into_inner())
+    }
+
+    pub(super) async fn publish(&self, update: Bytes) -> Result<Empty, Status> {
+        let identity_update = Some(update);
+        let ask = PublishIdentityUpdateRequest { identity_update };
+        self.call(IDENTITY, "PublishIdentityUpdate", ask).await
+    }
+
+    /// Returns the updates of an inbox after `sequence_id`.
+    pub(super) async fn updates(&self, inbox_id: &str, sequence_id: u64) -> Vec<(u64, Bytes)> {
+        let inbox_id = inbox_id.to_owned();
+        let requests = vec![UpdatesFilter {
+            inbox_id,
+            sequence_id,
+        }];
+        let ask = GetIdentityUpdatesRequest { requests };
+        let answer: GetIdentityUpdatesResponse = self
+            .call(IDENTITY, "GetIdentityUpdates", ask)
+            .await
+            .expect("an answer");
+        assert_eq!(answer.responses.len(), 1);
+        answer.responses[0]
+            .updates
+            .iter()
+            .map(|logged| (logged.sequence_id, logged.update.clone()))
+            .collect()
+    }
+
+    pub(super) async fn inbox_of(&self, identifier: &str) -> Option<String> {
+        let requests = vec![InboxIdRequest {
+            identifier: identifier.to_owned(),
+            identifier_kind: 1,
+        }];
+        let answer: GetInboxIdsResponse = self
+            .call(IDENTITY, "GetInboxIds", GetInboxIdsRequest { requests })
+            .await
+            .expect("an answer");
+        answer.responses[0].inbox_id.clone()
+    }
+
+    pub(super) async fn upload(&self, bytes: Bytes) -> Result<Empty, Status> {
+        let key_package = Some(KeyPackage { bytes });
+        let ask = UploadKeyPackageRequest { key_package };
+        self.call(MLS, "UploadKeyPackage", ask).await
+    }
+
+    pub(super) async fn send(&self, messages: &[Bytes]) -> Result<Empty, Status> {
+        let messages = messages
+            .iter()
+            .map(|data| GroupMessageInput {
+                v1: Some(GroupMessageInputV1 {
+                    data: data.clone(),
+                    sender_hmac: Bytes::from_static(b"hmac"),
+                    should_push: true,
+                }),
+            })
+            .collect();
+        let ask = SendGroupMessagesRequest { messages };
+        self.call(MLS, "SendGroupMessages", ask).await
+    }
+
+    pub(super) async fn welcome(&self, messages: Vec<WelcomeInput>) -> Result<Empty, Status> {
+        let ask = SendWelcomeMessagesRequest { messages };
+        self.call(MLS, "SendWelcomeMessages", ask).await
+    }
+
+    pub(super) async fn query(
+        &self,
+        topic: &[u8],
+        (direction, limit, id_cursor): (i32, u32, u64),
+    ) -> (Vec<GroupMessageV1>, PagingInfo) {
+        let ask = QueryRequest {
+            topic: Bytes::copy_from_slice(topic),
+            paging: Some(PagingInfo {
+                direction,
+                limit,
+                id_cursor,
+            }),
+        };
+        let answer: QueryGroupMessagesResponse = self
+            .call(MLS, "QueryGroupMessages", ask)
+            .await
+            .expect("an answer");
+        let messages = answer.messages.into_iter().filter_map(|it| it.v1).collect();
+        (messages, answer.paging.expect("paging"))
+    }
+
+    /// Returns everything in a group, oldest first.
+    pub(super) async fn everything(&self, topic: &[u8]) -> Vec<GroupMessageV1> {
+        let (mut all, mut cursor) = (Vec::new(), 0);
+        loop {
+            let (messages, paging) = self.query(topic, (1, 100, cursor)).await;
+            all.extend(messages);
+            cursor = paging.id_cursor;
+            if cursor == 0 {
+                return all;
+            }
+        }
+    }
+
+    pub(super) async fn subscribe<M: Feed>(
+        &self,
+        method: &str,
+        filters: &[(&[u8], u64)],
+    ) -> Result<Streaming<M>, Status> {
+        let filters = filters
+            .iter()
+            .map(|(topic, id_cursor)| SubscribeFilter {
+                topic: Bytes::copy_from_slice(topic),
+                id_cursor: *id_cursor,
+            })
+            .collect();
+        let mut grpc = self.grpc.clone();
+        grpc.ready().await.expect("a connection");
+        let path = PathAndQuery::try_from(format!("{MLS}{method}")).expect("a path");
+        let codec = ProstCodec::<SubscribeRequest, M>::default();
+        let ask = Request::new(SubscribeRequest { filters });
+        Ok(grpc.server_streaming(ask, path, codec).await?.into_inner())
+    }
+}
+
+/// Makes a message to `group` that says `text`, framed as MLS frames it.
+pub(super) fn message(group: &[u8], text: &[u8]) -> Bytes {
+    let mut bytes = vec![0, 1, 0, 2];
+    let vector = |bytes: &mut Vec<u8>, content: &[u8]| {
+        let length = u32::try_from(content.len()).expect("a short content");
+        match length {
+            0..0x40 => bytes.push(length as u8),
+            0x40..0x4000 => bytes.extend((length as u16 | 0x4000).to_be_bytes()),
+            _ => bytes.extend((length | 0x8000_0000).to_be_bytes()),
+        }
+        bytes.extend_from_slice(content);
+    };
+    vector(&mut bytes, group);
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 5, 1]);
+    vector(&mut bytes, b"");
+    vector(&mut bytes, b"sender");
+    vector(&mut bytes, text);
+    bytes.into()
+}
