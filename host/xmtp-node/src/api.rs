@@ -23,10 +23,12 @@ use crate::rate::Bucket;
 use crate::store::{Feed, Store, StoreError};
 use crate::subscription::Subscription;
 
-/// Requests of all clients that are read or worked on at once: with 25 MB each they still fit into memory.
-const AT_ONCE: usize = 64;
+/// Large requests of all clients at once: with 25 MB each they still fit into memory.
+const LARGE_AT_ONCE: usize = 64;
 /// Requests of one connection at once.
 const AT_ONCE_PER_CLIENT: usize = 16;
+/// What a request that carries no messages has room in: ten thousand keys or inbox ids.
+const SMALL: usize = 1024 * 1024;
 /// How long a request may take, from its first byte to its answer. Without it a client that stops in the middle of a
 /// request would keep its place for ever.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -42,7 +44,7 @@ pub(crate) struct Api {
     store: Store,
     limits: Arc<NodeLimits>,
     clock: Clock,
-    requests: Semaphore,
+    large: Semaphore,
     /// Signatures are checked two updates at a time: it is work for the processor, and others want an answer too.
     checks: Semaphore,
     stop: CancellationToken,
@@ -76,7 +78,7 @@ impl Api {
             store,
             limits,
             clock,
-            requests: Semaphore::new(AT_ONCE),
+            large: Semaphore::new(LARGE_AT_ONCE),
             checks: Semaphore::new(2),
             stop,
         }
@@ -104,48 +106,54 @@ impl Api {
     }
 
     async fn route(self: Arc<Self>, client: &Client, request: Request<Incoming>) -> Response<Body> {
+        let large = self.limits.request_bytes;
         let path = request.uri().path().to_owned();
         match path.as_str() {
             "/xmtp.identity.api.v1.IdentityApi/PublishIdentityUpdate" => {
-                self.unary(client, request, Api::publish_identity_update)
+                self.unary(client, request, SMALL, Api::publish_identity_update)
                     .await
             }
             "/xmtp.identity.api.v1.IdentityApi/GetIdentityUpdates" => {
-                self.unary(client, request, Api::get_identity_updates).await
+                self.unary(client, request, SMALL, Api::get_identity_updates)
+                    .await
             }
             "/xmtp.identity.api.v1.IdentityApi/GetInboxIds" => {
-                self.unary(client, request, Api::get_inbox_ids).await
+                self.unary(client, request, SMALL, Api::get_inbox_ids).await
             }
             "/xmtp.mls.api.v1.MlsApi/UploadKeyPackage" => {
-                self.unary(client, request, Api::upload_key_package).await
+                self.unary(client, request, SMALL, Api::upload_key_package)
+                    .await
             }
             "/xmtp.mls.api.v1.MlsApi/FetchKeyPackages" => {
-                self.unary(client, request, Api::fetch_key_packages).await
+                self.unary(client, request, SMALL, Api::fetch_key_packages)
+                    .await
             }
             "/xmtp.mls.api.v1.MlsApi/SendGroupMessages" => {
-                self.unary(client, request, Api::send_group_messages).await
+                self.unary(client, request, large, Api::send_group_messages)
+                    .await
             }
             "/xmtp.mls.api.v1.MlsApi/SendWelcomeMessages" => {
-                self.unary(client, request, Api::send_welcome_messages)
+                self.unary(client, request, large, Api::send_welcome_messages)
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/QueryGroupMessages" => {
-                self.unary(client, request, Api::query_group_messages).await
+                self.unary(client, request, SMALL, Api::query_group_messages)
+                    .await
             }
             "/xmtp.mls.api.v1.MlsApi/QueryWelcomeMessages" => {
-                self.unary(client, request, Api::query_welcome_messages)
+                self.unary(client, request, SMALL, Api::query_welcome_messages)
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/GetNewestGroupMessage" => {
-                self.unary(client, request, Api::get_newest_group_message)
+                self.unary(client, request, SMALL, Api::get_newest_group_message)
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/BatchPublishCommitLog" => {
-                self.unary(client, request, Api::batch_publish_commit_log)
+                self.unary(client, request, SMALL, Api::batch_publish_commit_log)
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/BatchQueryCommitLog" => {
-                self.unary(client, request, Api::batch_query_commit_log)
+                self.unary(client, request, SMALL, Api::batch_query_commit_log)
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/SubscribeGroupMessages" => {
@@ -164,6 +172,7 @@ impl Api {
         self: Arc<Self>,
         client: &Client,
         request: Request<Incoming>,
+        most: usize,
         method: F,
     ) -> Response<Body>
     where
@@ -176,15 +185,15 @@ impl Api {
             api: self.clone(),
             method,
         };
-        // First the connection's own place, then one of the common ones: a client that asks much waits for itself.
-        let (Ok(_own), Ok(_common)) = (
-            client.requests.acquire().await,
-            self.requests.acquire().await,
-        ) else {
-            return Status::unavailable("the node is shutting down").into_http();
+        // These are never closed, so there is always a place in the end. First the connection's own, then one of the
+        // common ones: a client that asks much waits for itself.
+        let _own = client.requests.acquire().await;
+        let _common = match most {
+            SMALL => None,
+            _ => Some(self.large.acquire().await),
         };
         let mut grpc = Grpc::new(ProstCodec::<R, Q>::default())
-            .apply_max_message_size_config(Some(self.limits.request_bytes), None);
+            .apply_max_message_size_config(Some(most), None);
         let answered = tokio::time::timeout(LONGEST, grpc.unary(service, request)).await;
         answered.unwrap_or_else(|_| Status::deadline_exceeded("took too long").into_http())
     }

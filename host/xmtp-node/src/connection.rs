@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, Client};
 use crate::config::{NodeLimits, TlsFiles};
-use crate::node::NodeError;
+use crate::node::{GRACE, NodeError};
 use crate::rate::{Addresses, Bucket, Place};
 
 /// How long a client may take to agree on a key.
@@ -158,7 +158,8 @@ async fn speak(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // A client that does not read would keep the node from ending.
+            tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
         }
     };
     ended.map_err(io::Error::other)

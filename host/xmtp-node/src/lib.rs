@@ -3,7 +3,8 @@
 //!
 //! It is meant for one machine, or for a few behind TLS: it keeps no other nodes informed. It refuses to listen on anything
 //! but loopback without a certificate, and it sees what any node of this network sees: addresses, inbox ids, group ids,
-//! sizes and times, never what a message says.
+//! sizes and times, never what a message says. Whoever reaches its port may write to any topic whose name they know, as on
+//! the network; what they write is refused if it is malformed or forged, and counts against rates and quotas.
 //!
 //! ```no_run
 //! use coworker_xmtp_node::{Node, NodeConfig};

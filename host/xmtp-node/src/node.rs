@@ -17,7 +17,9 @@ use crate::folder::{Folder, FolderError};
 use crate::store::{Store, StoreError, now_ns};
 
 /// How long requests under way may take once the node is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// How long connections may take to notice that their time is over.
+const LAST: Duration = Duration::from_secs(1);
 /// How often old messages are looked for.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
 
@@ -61,8 +63,6 @@ pub struct Node {
     stop: CancellationToken,
     tasks: TaskTracker,
     store: Store,
-    /// Held as long as the database may be written.
-    _folder: Folder,
 }
 
 impl Node {
@@ -90,8 +90,7 @@ impl Node {
         let acceptor = files.as_ref().map(tls).transpose()?;
         let folder = Folder::open(&data)?;
         let limits = Arc::new(limits);
-        let store = Store::open(&folder.database(), limits.clone())
-            .map_err(|error| database(&data, &error))?;
+        let store = Store::open(folder, limits.clone()).map_err(|error| database(&data, &error))?;
         let refused = |source| NodeError::Listen {
             address: listen,
             source,
@@ -113,7 +112,6 @@ impl Node {
             stop,
             tasks,
             store,
-            _folder: folder,
         })
     }
 
@@ -138,7 +136,7 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), NodeError> {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait())
+        if tokio::time::timeout(GRACE + LAST, self.tasks.wait())
             .await
             .is_err()
         {

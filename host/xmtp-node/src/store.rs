@@ -1,6 +1,7 @@
 //! Everything the node keeps, in one SQLite file. One thread writes and gathers what waits into one transaction; another
 //! reads, so that a long page does not hold up a short message. What was acknowledged has been synced to the disk.
 
+mod budget;
 mod commit_log;
 mod inbox;
 mod key_package;
@@ -12,7 +13,6 @@ mod sweep;
 mod thread;
 mod usage;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -23,6 +23,7 @@ pub(crate) use message::{NewGroupMessage, NewWelcome};
 pub(crate) use page::{Page, Paged};
 
 use crate::config::NodeLimits;
+use crate::folder::Folder;
 use crate::proto::mls::{GroupMessage, WelcomeMessage};
 use live::Fresh;
 use thread::{Order, Write};
@@ -72,18 +73,25 @@ pub(crate) struct Store {
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 impl Store {
-    /// Opens the database at `path`, or makes it.
-    pub(crate) fn open(path: &Path, limits: Arc<NodeLimits>) -> Result<Self, StoreError> {
-        let writer = schema::open(path)?;
-        let reader = schema::open_reader(path)?;
+    /// Opens the database in `folder`, or makes it. The folder is ours until the last write is done.
+    pub(crate) fn open(folder: Folder, limits: Arc<NodeLimits>) -> Result<Self, StoreError> {
+        let path = folder.database();
+        let writer = schema::open(&path)?;
+        let reader = schema::open_reader(&path)?;
+        let fresh = Fresh::new(&writer)?;
         let (groups, welcomes) = (live::channel(), live::channel());
         let (write, orders) = mpsc::channel(WAITING);
         let (read, mut questions) = mpsc::channel::<Read>(WAITING);
         let (to_groups, to_welcomes) = (groups.clone(), welcomes.clone());
         spawn("node-write", move || {
-            thread::serve(writer, orders, |fresh| {
+            let closing = thread::serve(writer, orders, fresh, |fresh| {
                 live::publish(fresh, &to_groups, &to_welcomes);
             });
+            drop(folder);
+            if let Some((reply, closed)) = closing {
+                // Whoever closed the store may have gone away.
+                let _ = reply.send(closed);
+            }
         })?;
         spawn("node-read", move || {
             while let Some(question) = questions.blocking_recv() {

@@ -2,5 +2,10 @@
 
 mod captured;
 mod client;
+mod signer;
 
+mod bounds;
+mod forged;
+mod lasting;
 mod rpc;
+mod rules;

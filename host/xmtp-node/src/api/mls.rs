@@ -9,12 +9,12 @@ use super::{Api, refuse};
 use crate::mls::{check_key_package, read_message};
 use crate::proto::Empty;
 use crate::proto::mls::{
-    BatchPublishCommitLogRequest, BatchQueryCommitLogRequest, BatchQueryCommitLogResponse,
-    DESCENDING, FetchKeyPackagesRequest, FetchKeyPackagesResponse, GetNewestGroupMessageRequest,
-    GetNewestGroupMessageResponse, GroupMessage, KeyPackage, NewestGroupMessage,
-    QueryCommitLogResponse, QueryGroupMessagesResponse, QueryRequest, QueryWelcomeMessagesResponse,
-    SendGroupMessagesRequest, SendWelcomeMessagesRequest, SubscribeFilter, UploadKeyPackageRequest,
-    WelcomeInput, WelcomeMessage,
+    ASCENDING, BatchPublishCommitLogRequest, BatchQueryCommitLogRequest,
+    BatchQueryCommitLogResponse, DESCENDING, FetchKeyPackagesRequest, FetchKeyPackagesResponse,
+    GetNewestGroupMessageRequest, GetNewestGroupMessageResponse, GroupMessage, KeyPackage,
+    NewestGroupMessage, QueryCommitLogResponse, QueryGroupMessagesResponse, QueryRequest,
+    QueryWelcomeMessagesResponse, SendGroupMessagesRequest, SendWelcomeMessagesRequest,
+    SubscribeFilter, UploadKeyPackageRequest, WelcomeInput, WelcomeMessage,
 };
 use crate::store::{Feed, NewGroupMessage, NewWelcome, Page};
 
@@ -184,17 +184,14 @@ impl Api {
         request: GetNewestGroupMessageRequest,
     ) -> Result<GetNewestGroupMessageResponse, Status> {
         at_most(request.group_ids.len(), MOST_ASKED)?;
-        let newest = self.store.newest(request.group_ids).await.map_err(refuse)?;
+        let newest = self
+            .store
+            .newest(request.group_ids, request.include_content)
+            .await
+            .map_err(refuse)?;
         let responses = newest
             .into_iter()
-            .map(|mut group_message| {
-                let v1 = group_message.as_mut().and_then(|it| it.v1.as_mut());
-                if let (Some(v1), false) = (v1, request.include_content) {
-                    v1.data.clear();
-                    v1.sender_hmac.clear();
-                }
-                NewestGroupMessage { group_message }
-            })
+            .map(|group_message| NewestGroupMessage { group_message })
             .collect();
         Ok(GetNewestGroupMessageResponse { responses })
     }
@@ -223,28 +220,35 @@ impl Api {
         request: BatchQueryCommitLogRequest,
     ) -> Result<BatchQueryCommitLogResponse, Status> {
         at_most(request.requests.len(), MOST_ENTRY_QUERIES)?;
-        let mut responses = Vec::with_capacity(request.requests.len());
-        for QueryRequest { topic, paging } in request.requests {
-            check_topic(&topic)?;
-            let mut paging = paging.unwrap_or_default();
-            if paging.direction == DESCENDING {
-                return Err(Status::invalid_argument(
-                    "the commit log is read oldest first",
-                ));
-            }
-            paging.direction = crate::proto::mls::ASCENDING;
-            let page = Page::asked(Some(&paging));
-            let paged = self
-                .store
-                .commit_log(topic.clone(), page)
-                .await
-                .map_err(refuse)?;
-            responses.push(QueryCommitLogResponse {
-                group_id: topic,
+        let asked = request
+            .requests
+            .into_iter()
+            .map(|QueryRequest { topic, paging }| {
+                check_topic(&topic)?;
+                let mut paging = paging.unwrap_or_default();
+                if paging.direction == DESCENDING {
+                    return Err(Status::invalid_argument(
+                        "the commit log is read oldest first",
+                    ));
+                }
+                paging.direction = ASCENDING;
+                Ok((topic, Page::asked(Some(&paging))))
+            })
+            .collect::<Result<Vec<_>, Status>>()?;
+        let found = self
+            .store
+            .commit_logs(asked.clone())
+            .await
+            .map_err(refuse)?;
+        let responses = asked
+            .into_iter()
+            .zip(found)
+            .map(|((group_id, page), paged)| QueryCommitLogResponse {
+                group_id,
                 paging: Some(page.answer(&paged, |entry| entry.sequence_id)),
                 entries: paged.rows,
-            });
-        }
+            })
+            .collect();
         Ok(BatchQueryCommitLogResponse { responses })
     }
 }

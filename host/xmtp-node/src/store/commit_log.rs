@@ -1,8 +1,10 @@
 //! The commit log: what members of a group say of its commits, sealed like everything else.
 
 use bytes::Bytes;
+use prost::Message;
 use rusqlite::params;
 
+use super::budget::Budget;
 use super::page::{blob, number};
 use super::usage::{Scope, charge};
 use super::{Page, Paged, Store, StoreError};
@@ -35,23 +37,31 @@ impl Store {
         .await
     }
 
-    /// Returns a page of a group's entries.
-    pub(crate) async fn commit_log(
+    /// Returns a page of each group's entries, in the order of `groups`.
+    pub(crate) async fn commit_logs(
         &self,
-        group_id: Bytes,
-        page: Page,
-    ) -> Result<Paged<CommitLogEntry>, StoreError> {
+        groups: Vec<(Bytes, Page)>,
+    ) -> Result<Vec<Paged<CommitLogEntry>>, StoreError> {
         const SELECT: &str =
             "SELECT sequence, entry, signature FROM commit_log WHERE group_id = ?1";
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(&page.statement(SELECT, "sequence"))?;
-            page.read(&mut statement, &group_id, |row| {
-                Ok(CommitLogEntry {
-                    sequence_id: number(row, 0)?,
-                    entry: blob(row, 1)?,
-                    signature: row.get::<_, Option<Vec<u8>>>(2)?.map(Bytes::from),
+            let mut budget = Budget::new();
+            groups
+                .iter()
+                .map(|(group_id, page)| {
+                    let mut statement =
+                        connection.prepare_cached(&page.statement(SELECT, "sequence"))?;
+                    let paged = page.read(&mut statement, group_id, |row| {
+                        Ok(CommitLogEntry {
+                            sequence_id: number(row, 0)?,
+                            entry: blob(row, 1)?,
+                            signature: row.get::<_, Option<Vec<u8>>>(2)?.map(Bytes::from),
+                        })
+                    })?;
+                    budget.take(paged.rows.iter().map(Message::encoded_len).sum())?;
+                    Ok(paged)
                 })
-            })
+                .collect()
         })
         .await
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::budget::Budget;
 use super::page::{blob, number};
 use super::usage::{Scope, charge};
 use super::{Store, StoreError, from_sql, now_ns, to_sql};
@@ -11,8 +12,6 @@ use crate::proto::identity::LoggedUpdate;
 
 /// The network's own limit.
 const LONGEST_LOG: i64 = 256;
-/// The most that one answer holds: clients take 25 MB.
-const LARGEST_ANSWER: usize = 20 * 1024 * 1024;
 
 impl Store {
     /// Returns everything in the logs of `inboxes` after the sequence ids beside them, in the same order.
@@ -21,10 +20,10 @@ impl Store {
         inboxes: Vec<(String, u64)>,
     ) -> Result<Vec<Vec<LoggedUpdate>>, StoreError> {
         self.read(move |connection| {
-            let mut size = 0;
+            let mut budget = Budget::new();
             inboxes
                 .iter()
-                .map(|(inbox, after)| log(connection, inbox, *after, &mut size))
+                .map(|(inbox, after)| log(connection, inbox, *after, &mut budget))
                 .collect()
         })
         .await
@@ -109,7 +108,7 @@ fn log(
     connection: &Connection,
     inbox: &str,
     after: u64,
-    size: &mut usize,
+    budget: &mut Budget,
 ) -> Result<Vec<LoggedUpdate>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT sequence, server_ns, body FROM inbox_log
@@ -123,10 +122,7 @@ fn log(
             server_timestamp_ns: number(row, 1)?,
             update: blob(row, 2)?,
         };
-        *size += update.update.len();
-        if *size > LARGEST_ANSWER {
-            return Err(StoreError::TooLarge);
-        }
+        budget.take(update.update.len())?;
         updates.push(update);
     }
     Ok(updates)

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
+use super::budget::Budget;
 use super::page::blob;
 use super::usage::{Scope, charge, release};
 use super::{Store, StoreError, now_ns, to_sql};
@@ -61,12 +62,15 @@ impl Store {
         self.read(move |connection| {
             let mut statement = connection
                 .prepare_cached("SELECT package FROM key_package WHERE installation = ?1")?;
+            let mut budget = Budget::new();
             installations
                 .iter()
                 .map(|key| {
-                    Ok(statement
+                    let found = statement
                         .query_row([key.as_ref()], |row| blob(row, 0))
-                        .optional()?)
+                        .optional()?;
+                    budget.take(found.as_ref().map_or(0, Bytes::len))?;
+                    Ok(found)
                 })
                 .collect()
         })

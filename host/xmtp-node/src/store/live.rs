@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use prost::Message;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::broadcast;
 
-use super::{Page, Paged, Store, StoreError};
+use super::{Page, Paged, Store, StoreError, now_ns};
 use crate::proto::mls::{GroupMessage, WelcomeMessage};
 
 /// How many messages a subscriber may be behind before it reads them from the database.
@@ -76,13 +76,38 @@ impl Feed for WelcomeMessage {
 }
 
 /// What a transaction added, kept back until it is committed.
-#[derive(Default)]
 pub(super) struct Fresh {
     pub(super) groups: Vec<Live<GroupMessage>>,
     pub(super) welcomes: Vec<Live<WelcomeMessage>>,
+    latest_ns: i64,
 }
 
 impl Fresh {
+    /// Goes on from the times in the database.
+    pub(super) fn new(connection: &Connection) -> Result<Self, StoreError> {
+        let latest = |table: &str| {
+            connection
+                .query_row(
+                    &format!("SELECT created_ns FROM {table} ORDER BY id DESC LIMIT 1"),
+                    [],
+                    |row| row.get::<_, i64>(0),
+                )
+                .optional()
+        };
+        let latest_ns = latest("group_message")?.max(latest("welcome")?);
+        Ok(Self {
+            groups: Vec::new(),
+            welcomes: Vec::new(),
+            latest_ns: latest_ns.unwrap_or(0),
+        })
+    }
+
+    /// Returns the time for a new row. It never goes back, not even if the system's clock does: clients sort by it.
+    pub(super) fn now_ns(&mut self) -> i64 {
+        self.latest_ns = now_ns().max(self.latest_ns.saturating_add(1));
+        self.latest_ns
+    }
+
     pub(super) fn mark(&self) -> (usize, usize) {
         (self.groups.len(), self.welcomes.len())
     }
@@ -107,14 +132,14 @@ pub(super) fn channel<M: Clone>() -> broadcast::Sender<Live<M>> {
 
 /// Tells the subscribers. That there may be none is no failure.
 pub(super) fn publish(
-    fresh: Fresh,
+    fresh: &mut Fresh,
     groups: &broadcast::Sender<Live<GroupMessage>>,
     welcomes: &broadcast::Sender<Live<WelcomeMessage>>,
 ) {
-    for message in fresh.groups {
+    for message in fresh.groups.drain(..) {
         let _ = groups.send(message);
     }
-    for message in fresh.welcomes {
+    for message in fresh.welcomes.drain(..) {
         let _ = welcomes.send(message);
     }
 }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest, Sha256};
 
+use super::budget::Budget;
 use super::live::{Fresh, live};
 use super::page::{blob, number};
 use super::usage::{Scope, charge};
-use super::{Page, Paged, Store, StoreError, from_sql, now_ns};
+use super::{Page, Paged, Store, StoreError, from_sql};
 use crate::proto::mls::{GroupMessage, GroupMessageV1, WelcomeMessage, WelcomePointer, WelcomeV1};
 
 /// A message to a group whose frame was read.
@@ -47,7 +48,7 @@ impl Store {
                     sender_hmac,
                     should_push,
                 } = message;
-                let created = now_ns();
+                let created = fresh.now_ns();
                 let added = connection
                     .prepare_cached(
                         "INSERT INTO group_message
@@ -103,17 +104,27 @@ impl Store {
         .await
     }
 
-    /// Returns the newest message of each group, in the order of `groups`.
+    /// Returns the newest message of each group, in the order of `groups`, with or without what it says.
     pub(crate) async fn newest(
         &self,
         groups: Vec<Bytes>,
+        with_content: bool,
     ) -> Result<Vec<Option<GroupMessage>>, StoreError> {
         self.read(move |connection| {
+            let mut budget = Budget::new();
             groups
                 .iter()
                 .map(|group| {
-                    let paged = group_page(connection, group, Page::newest())?;
-                    Ok(paged.rows.into_iter().next())
+                    let newest = group_page(connection, group, Page::newest())?;
+                    let mut newest = newest.rows.into_iter().next();
+                    if let Some(v1) = newest.as_mut().and_then(|message| message.v1.as_mut()) {
+                        if !with_content {
+                            v1.data.clear();
+                            v1.sender_hmac.clear();
+                        }
+                        budget.take(v1.data.len())?;
+                    }
+                    Ok(newest)
                 })
                 .collect()
         })
@@ -135,7 +146,7 @@ fn add_welcome(
         algorithm,
         metadata,
     } = welcome;
-    let created = now_ns();
+    let created = fresh.now_ns();
     let added = connection
         .prepare_cached(
             "INSERT INTO welcome

@@ -44,12 +44,19 @@ impl Write {
     }
 }
 
+/// Whom to tell that the store is closed, and how that went.
+pub(super) type Closing = (
+    oneshot::Sender<Result<(), StoreError>>,
+    Result<(), StoreError>,
+);
+
 /// Serves orders until the store is closed or nobody is left who could give any.
 pub(super) fn serve(
     connection: Connection,
     mut orders: mpsc::Receiver<Order>,
-    publish: impl Fn(Fresh),
-) {
+    mut fresh: Fresh,
+    publish: impl Fn(&mut Fresh),
+) -> Option<Closing> {
     let mut waiting = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
         let mut closing = None;
@@ -63,23 +70,27 @@ pub(super) fn serve(
                 }
             })
             .collect();
-        commit(&connection, writes, &publish);
+        commit(&connection, writes, &mut fresh, &publish);
         if let Some(reply) = closing {
-            // What waits behind the door is answered by its closing.
+            // What still waits is dropped, and with it the places where answers are waited for.
             let closed = connection.close().map_err(|(_, error)| error.into());
-            let _ = reply.send(closed);
-            return;
+            return Some((reply, closed));
         }
     }
+    None
 }
 
 /// Does all of `writes` in one transaction and answers them.
-fn commit(connection: &Connection, writes: Vec<Write>, publish: &impl Fn(Fresh)) {
+fn commit(
+    connection: &Connection,
+    writes: Vec<Write>,
+    fresh: &mut Fresh,
+    publish: &impl Fn(&mut Fresh),
+) {
     if writes.is_empty() {
         return;
     }
     let mut answers: Vec<Answer> = Vec::with_capacity(writes.len());
-    let mut fresh = Fresh::default();
     let mut lost = run(connection, "BEGIN IMMEDIATE").err();
     for Write(work) in writes {
         if lost.is_some() {
@@ -88,7 +99,7 @@ fn commit(connection: &Connection, writes: Vec<Write>, publish: &impl Fn(Fresh))
         }
         let mark = fresh.mark();
         let (kept, answer) = match run(connection, "SAVEPOINT work") {
-            Ok(()) => work(connection, &mut fresh),
+            Ok(()) => work(connection, fresh),
             Err(error) => {
                 lost = Some(error);
                 continue;
@@ -120,9 +131,12 @@ fn commit(connection: &Connection, writes: Vec<Write>, publish: &impl Fn(Fresh))
             publish(fresh);
             answers.into_iter().for_each(|answer| answer(Ok(())));
         }
-        Some(error) => answers
-            .into_iter()
-            .for_each(|answer| answer(Err(error.clone()))),
+        Some(error) => {
+            fresh.cut((0, 0));
+            answers
+                .into_iter()
+                .for_each(|answer| answer(Err(error.clone())));
+        }
     }
 }
 
