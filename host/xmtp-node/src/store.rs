@@ -56,7 +56,10 @@ pub(crate) enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::NodeFull,
+            _ => Self::Sqlite(Arc::new(error)),
+        }
     }
 }
 

@@ -13,7 +13,10 @@ use tonic::Status;
 
 use crate::api::refuse;
 use crate::proto::mls::SubscribeFilter;
-use crate::store::{Feed, Live, Page, Store};
+use crate::store::{Feed, Live, Store};
+
+/// How many topics are looked at in one question to the database.
+const AT_ONCE: usize = 256;
 
 /// An open subscription.
 pub(crate) struct Subscription<M> {
@@ -77,8 +80,8 @@ impl<M: Feed> Subscription<M> {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(message);
             }
-            if let Some(topic) = self.behind.pop_front() {
-                self.read(topic).await?;
+            if !self.behind.is_empty() {
+                self.catch_up().await?;
                 continue;
             }
             match self.live.recv().await {
@@ -91,23 +94,27 @@ impl<M: Feed> Subscription<M> {
         }
     }
 
-    /// Reads one page of `topic`, and puts it back if there may be more.
-    async fn read(&mut self, topic: Bytes) -> Result<(), Status> {
-        let Some(cursor) = self.cursors.get_mut(&topic) else {
-            return Ok(());
-        };
-        let paged = self
-            .store
-            .page::<M>(topic.clone(), Page::after(*cursor))
-            .await
-            .map_err(refuse)?;
-        if let Some(last) = paged.rows.last() {
-            *cursor = last.id();
+    /// Reads on in the topics that are behind. One that may hold still more stays the first of them.
+    async fn catch_up(&mut self) -> Result<(), Status> {
+        let topics: Vec<(Bytes, u64)> = self
+            .behind
+            .iter()
+            .take(AT_ONCE)
+            .map(|topic| (topic.clone(), self.cursors.get(topic).copied().unwrap_or(0)))
+            .collect();
+        let pages = self.store.catch_up::<M>(topics).await.map_err(refuse)?;
+        for paged in pages {
+            let Some(topic) = self.behind.pop_front() else {
+                break;
+            };
+            if let (Some(last), Some(cursor)) = (paged.rows.last(), self.cursors.get_mut(&topic)) {
+                *cursor = last.id();
+            }
+            if paged.full {
+                self.behind.push_front(topic);
+            }
+            self.ready.extend(paged.rows);
         }
-        if paged.full {
-            self.behind.push_front(topic);
-        }
-        self.ready.extend(paged.rows);
         Ok(())
     }
 

@@ -14,6 +14,9 @@ const CHANNEL: usize = 1_024;
 /// The largest message that is handed on in memory: together with the above, 16 MiB a channel.
 const LARGEST: usize = 16 * 1_024;
 
+/// How many rows a subscriber that catches up reads at once.
+const ENOUGH: usize = 100;
+
 /// A message that was just committed.
 #[derive(Clone, Debug)]
 pub(crate) struct Live<M> {
@@ -42,6 +45,29 @@ impl Store {
     ) -> Result<Paged<M>, StoreError> {
         self.read(move |connection| M::page(connection, &topic, page))
             .await
+    }
+
+    /// Returns what comes after the cursor of each topic, a page at most, until there are enough rows. The topics that it
+    /// did not come to are missing at the end.
+    pub(crate) async fn catch_up<M: Feed>(
+        &self,
+        topics: Vec<(Bytes, u64)>,
+    ) -> Result<Vec<Paged<M>>, StoreError> {
+        self.read(move |connection| {
+            let mut pages = Vec::with_capacity(topics.len());
+            let mut rows = 0;
+            for (topic, cursor) in &topics {
+                let paged = M::page(connection, topic, Page::after(*cursor))?;
+                rows += paged.rows.len();
+                let enough = paged.full || rows >= ENOUGH;
+                pages.push(paged);
+                if enough {
+                    break;
+                }
+            }
+            Ok(pages)
+        })
+        .await
     }
 }
 

@@ -29,7 +29,7 @@ impl Store {
                 Scope::Installation,
                 before_ns,
             )?;
-            connection.execute_batch("PRAGMA incremental_vacuum(1000)")?;
+            give_back(connection)?;
             Ok(groups || welcomes)
         })
         .await
@@ -54,4 +54,12 @@ fn delete(
         release(connection, scope, topic, *size)?;
     }
     Ok(u32::try_from(old.len()).is_ok_and(|count| count >= ROWS))
+}
+
+/// Gives free pages back to the disk, one a step.
+fn give_back(connection: &Connection) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("PRAGMA incremental_vacuum(4000)")?;
+    let mut pages = statement.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(())
 }

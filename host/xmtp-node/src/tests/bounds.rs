@@ -162,13 +162,25 @@ async fn old_messages_go_and_commits_stay() {
         .expect("a frame")
         .group_id;
     let newest = client.everything(group).await.last().expect("messages").id;
+    client
+        .send(&[message(b"large", &vec![1; 3_000_000])])
+        .await
+        .expect("sent");
     node.shutdown().await.expect("a clean end");
 
+    let size = || {
+        let database = rusqlite::Connection::open(folder.path().join("node.db"));
+        let database = database.expect("a database");
+        let pages = database.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
+        pages.expect("a number") * 4_096
+    };
+    assert!(size() > 3_000_000);
     let swept = store(&folder);
     assert!(!swept.sweep(0).await.expect("nothing is that old"));
     assert!(!swept.sweep(now_ns()).await.expect("everything is that old"));
     swept.close().await.expect("closed");
     drop(swept);
+    assert!(size() < 1_000_000, "the disk gets its room back");
 
     let (_node, client) = start(config(&folder)).await;
     let kept = client.everything(group).await;

@@ -66,6 +66,42 @@ async fn an_address_is_known_as_long_as_it_is_linked() {
 }
 
 #[tokio::test]
+async fn updates_that_come_at_once_are_checked_one_after_the_other() {
+    let folder = folder();
+    let (_node, client) = start(config(&folder)).await;
+    let log = captured::log();
+    client.publish(log[0].clone()).await.expect("created");
+    // Linking an address and adding an installation stand beside each other; each of them comes twice.
+    let publish = |at: usize| client.publish(log[at].clone());
+    let (a, b, c, d) = tokio::join!(publish(1), publish(3), publish(1), publish(3));
+    let taken = [a, b, c, d].iter().filter(|it| it.is_ok()).count();
+    assert_eq!(taken, 2, "each of them once");
+    let inbox = captured::decode(&log[0]).inbox_id;
+    assert_eq!(client.updates(&inbox, 0).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_subscriber_of_many_topics_misses_none() {
+    let folder = folder();
+    let (_node, client) = start(config(&folder)).await;
+    let topics: Vec<Vec<u8>> = (0..700u32).map(|n| n.to_be_bytes().to_vec()).collect();
+    let messages: Vec<Bytes> = topics.iter().map(|it| message(it, b"x")).collect();
+    client.send(&messages).await.expect("sent");
+    let filters: Vec<(&[u8], u64)> = topics.iter().map(|it| (it.as_slice(), 0)).collect();
+    let mut stream = client
+        .subscribe::<GroupMessage>("SubscribeGroupMessages", &filters)
+        .await
+        .expect("a subscription");
+    let mut heard = Vec::new();
+    for _ in &topics {
+        let message = stream.message().await.expect("open").expect("a message");
+        heard.push(message.v1.expect("version 1").group_id.to_vec());
+    }
+    heard.sort();
+    assert_eq!(heard, topics);
+}
+
+#[tokio::test]
 async fn key_packages_are_fetched_in_the_order_asked_for() {
     let folder = folder();
     let (_node, client) = start(config(&folder)).await;
