@@ -1,5 +1,7 @@
 //! A node in a folder of its own and a client that talks to it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -188,6 +190,13 @@ impl Client {
         let ask = Request::new(SubscribeRequest { filters });
         Ok(grpc.server_streaming(ask, path, codec).await?.into_inner())
     }
+}
+
+/// Returns what a subscriber hears next. A test whose message is lost fails instead of waiting for ever.
+pub(super) async fn next<M>(stream: &mut Streaming<M>) -> M {
+    let message = tokio::time::timeout(Duration::from_secs(30), stream.message());
+    let message = message.await.expect("nothing was heard for 30 s");
+    message.expect("open").expect("a message")
 }
 
 /// Makes a message to `group` that says `text`, framed as MLS frames it.

@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 
 use super::captured;
 use super::client::{Client, config, message, start};
-use super::signer::key_package;
+use super::signer::{key_package, labelled_key_package};
 use crate::identity::check_update;
 use crate::mls::{check_key_package, read_message};
 use crate::proto::Empty;
@@ -240,7 +240,7 @@ fn spoilt_key_packages_change_nothing() {
 }
 
 #[test]
-fn an_old_key_package_does_not_come_back() {
+fn a_key_package_out_of_its_time_is_refused() {
     let rig = Rig::new(|_| {});
     let now = captured::then();
     let (older, newer) = (
@@ -248,6 +248,8 @@ fn an_old_key_package_does_not_come_back() {
         key_package(1, now - 5, now + 9),
     );
     let expired = key_package(1, now - 5, now - 1);
+    let early = key_package(1, now + 90_000, now + 99_000);
+    let mislabelled = labelled_key_package(1, now - 4, now + 9, "KeyPackageTBS");
     rig.runtime
         .block_on(rig.client.upload(newer.into()))
         .expect("a key package");
@@ -256,7 +258,9 @@ fn an_old_key_package_does_not_come_back() {
         ..rig
     };
     rig.refuses(&[Code::FailedPrecondition], rig.client.upload(older.into()));
-    rig.refuses(&[Code::InvalidArgument], rig.client.upload(expired.into()));
+    for wrong in [expired, early, mislabelled] {
+        rig.refuses(&[Code::InvalidArgument], rig.client.upload(wrong.into()));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 
-use super::client::{Client, config, message, start};
+use super::client::{Client, config, message, next, start};
 use crate::proto::mls::{GroupMessage, GroupMessageV1};
 use crate::{Node, NodeConfig};
 
@@ -132,7 +132,7 @@ async fn a_slow_subscriber_loses_nothing() {
     }
     let (mut one, mut two) = (Vec::new(), Vec::new());
     for _ in 0..COUNT {
-        let heard = stream.message().await.expect("open").expect("a message");
+        let heard = next(&mut stream).await;
         let heard = heard.v1.expect("version 1");
         let which = if heard.group_id == "one" {
             &mut one
@@ -162,7 +162,7 @@ async fn in_a_flood_everybody_hears_everything_in_the_same_order() {
         listeners.spawn(async move {
             let mut heard = Vec::new();
             for _ in 0..u32::from(SENDERS) * EACH {
-                let message = stream.message().await.expect("open").expect("a message");
+                let message = next(&mut stream).await;
                 heard.push(message.v1.expect("version 1"));
             }
             heard

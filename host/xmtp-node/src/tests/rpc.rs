@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tonic::Code;
 
 use super::captured;
-use super::client::{Client, IDENTITY, MLS, config, message, start};
+use super::client::{Client, IDENTITY, MLS, config, message, next, start};
 use crate::proto::Empty;
 use crate::proto::mls::{
     BatchPublishCommitLogRequest, BatchQueryCommitLogRequest, BatchQueryCommitLogResponse,
@@ -94,7 +94,7 @@ async fn a_subscriber_of_many_topics_misses_none() {
         .expect("a subscription");
     let mut heard = Vec::new();
     for _ in &topics {
-        let message = stream.message().await.expect("open").expect("a message");
+        let message = next(&mut stream).await;
         heard.push(message.v1.expect("version 1").group_id.to_vec());
     }
     heard.sort();
@@ -215,8 +215,8 @@ async fn a_subscriber_hears_what_was_and_what_comes() {
             .expect("sent");
     }
     for expected in &sent[1..] {
-        let heard = stream.message().await.expect("open").expect("a message");
-        assert_eq!(heard.v1.expect("version 1").data, expected);
+        let message = next(&mut stream).await;
+        assert_eq!(message.v1.expect("version 1").data, expected);
     }
     let (stopped, ended) = tokio::join!(node.shutdown(), stream.message());
     assert_eq!(ended.expect_err("ended").code(), Code::Unavailable);
@@ -238,7 +238,7 @@ async fn welcomes_reach_their_installation() {
         .await
         .expect("a subscription");
     client.welcome(welcomes.clone()).await.expect("sent");
-    let heard = stream.message().await.expect("open").expect("a welcome");
+    let heard = next(&mut stream).await;
     let (heard, sent) = (heard.v1.expect("v1"), welcomes[0].v1.clone().expect("v1"));
     assert_eq!(heard.installation_key, key);
     assert_eq!(heard.data, sent.data);

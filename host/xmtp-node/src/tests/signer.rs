@@ -206,8 +206,18 @@ impl Wish {
     }
 }
 
-/// Makes a key package as a client of `key` makes it.
+/// Makes a key package as a client makes it.
 pub(super) fn key_package(seed: u8, not_before: u64, not_after: u64) -> Vec<u8> {
+    labelled_key_package(seed, not_before, not_after, "LeafNodeTBS")
+}
+
+/// The same with another label on the signature of its leaf.
+pub(super) fn labelled_key_package(
+    seed: u8,
+    not_before: u64,
+    not_after: u64,
+    label: &str,
+) -> Vec<u8> {
     let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
     let sign = |label: &str, content: &[u8]| {
         let mut signed = Vec::new();
@@ -227,7 +237,7 @@ pub(super) fn key_package(seed: u8, not_before: u64, not_after: u64) -> Vec<u8> 
     leaf.extend(not_before.to_be_bytes());
     leaf.extend(not_after.to_be_bytes());
     vector(&mut leaf, b"");
-    let signature = sign("LeafNodeTBS", &leaf);
+    let signature = sign(label, &leaf);
     vector(&mut leaf, &signature);
 
     let mut package = vec![0, 1, 0, 1];
