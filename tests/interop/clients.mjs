@@ -38,6 +38,7 @@ const secret = `never-in-the-clear-${randomBytes(12).toString('hex')}`;
 const streaming = { disableSync: true, retryDelay: 400, retryAttempts: 1e6 };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let node;
+process.on('exit', () => node?.kill('SIGKILL'));
 
 function check(holds, what) {
   if (!holds) throw new Error(`does not hold: ${what}`);
@@ -54,17 +55,23 @@ async function until(holds, what, ms = 20_000) {
 
 async function startNode() {
   if (!command.length) return;
-  node = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
+  const started = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
+  started.on('error', () => {});
+  node = started;
   const { hostname, port } = new URL(url);
   const { connect } = await import('node:net');
   await until(
     () =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
+        // Somebody else's node would answer in the place of one that could not start.
+        if (started.exitCode !== null || started.pid === undefined) reject(new Error('the node ended'));
         const socket = connect(Number(port), hostname, () => (socket.destroy(), resolve(true)));
         socket.on('error', () => resolve(false));
       }),
     'the node listens',
   );
+  await sleep(200);
+  if (started.exitCode !== null) throw new Error('the node ended');
 }
 
 async function killNode() {
@@ -254,6 +261,5 @@ try {
   failed = true;
   console.error(error);
 }
-node?.kill();
 await rm(home, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);
