@@ -79,6 +79,7 @@ impl Bare {
             .max_memories_per_component(2)
             .max_tables_per_component(8)
             .table_elements(1_000_000)
+            .pagemap_scan(wasmtime::Enabled::Auto)
             .linear_memory_keep_resident(64 << 10)
             .table_keep_resident(16 << 10)
             .max_unused_warm_slots(16);

@@ -12,7 +12,7 @@ use coworker_host::home::Home;
 use coworker_host::host::{Host, HostOptions};
 use coworker_host::store::{Store, StoreOptions};
 use coworker_host::tasks::Tasks;
-use coworker_host::transport::{Inbound, Link};
+use coworker_host::transport::{CROWDED_PAUSE, Inbound, Kept, Link};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -206,7 +206,18 @@ impl Rig {
 
     /// Sends bytes as a peer.
     pub(crate) async fn send(&self, from: u64, bytes: Vec<u8>) {
-        let (kept, _) = oneshot::channel();
+        self.hand_over(from, bytes).await;
+    }
+
+    /// Sends bytes as a peer with a connection of its own, which is left alone for a while if the host has enough of it.
+    pub(crate) async fn flood(&self, from: u64, bytes: Vec<u8>) {
+        if let Ok(Kept::Crowded) = self.hand_over(from, bytes).await.await {
+            tokio::time::sleep(CROWDED_PAUSE).await;
+        }
+    }
+
+    async fn hand_over(&self, from: u64, bytes: Vec<u8>) -> oneshot::Receiver<Kept> {
+        let (kept, done) = oneshot::channel();
         let id = coworker_host::clock::long_token();
         let message = Inbound {
             from: peer(from),
@@ -216,6 +227,7 @@ impl Rig {
             kept,
         };
         self.inbox.send(message).await.expect("the host runs");
+        done
     }
 
     /// Stops the host.

@@ -158,7 +158,7 @@ impl Peer {
                 let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
                 all.push(Got::new(id, from, bytes));
                 // A host that went away meanwhile sends it again.
-                let _ = kept.send(());
+                let _ = kept.send(coworker_host::transport::Kept::Done);
                 came.notify_all();
             }
         });

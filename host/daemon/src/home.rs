@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::clock;
+
 pub use error::HomeError;
 pub use identity::{Identity, fingerprint};
 
@@ -61,7 +63,7 @@ impl Home {
             make_folder(&home.root.join(folder))?;
         }
         if !exists(&home.identity_key())? {
-            Identity::generate()?.store(&home)?;
+            Identity::generate().store(&home)?;
         }
         Ok(home)
     }
@@ -177,11 +179,7 @@ impl Home {
     }
 
     fn write_beside(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, HomeError> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| {
-            HomeError::io("write", path, std::io::Error::other(error.to_string()))
-        })?;
-        let temporary = path.with_file_name(format!(".{:016x}.tmp", u64::from_ne_bytes(random)));
+        let temporary = path.with_file_name(format!(".{}.tmp", clock::token()));
         let written = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -31,7 +31,7 @@ use crate::port;
 use crate::report::Failure;
 use crate::skills::{Skills, SkillsOptions};
 use crate::store::{OutRow, Store, StoreError, StoreOptions, TaskState};
-use crate::tasks::Tasks;
+use crate::tasks::{Background, Tasks};
 use crate::transport::Link;
 use crate::trust::Trust;
 use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
@@ -75,8 +75,12 @@ pub struct Host {
     pub asks: Asks,
     /// What leaves.
     pub outbox: Outbox,
-    /// Which guest is on a processor.
+    /// Which guest is on a processor for its first tick.
     pub places: Places,
+    /// Which guest that computes for longer is.
+    pub long_places: Places,
+    /// Where guests go on that compute for long.
+    pub background: Background,
     /// How often a peer may start something.
     pub rates: Rates,
     /// When refusals leave.
@@ -175,6 +179,11 @@ impl Host {
         let rates = &config.rates;
         let host = Self {
             places: Places::new(crate::tasks::places()),
+            long_places: Places::new(crate::tasks::long_places()),
+            background: Background::new().map_err(|error| {
+                Failure::internal("the threads of guests cannot be started")
+                    .cause(error.to_string())
+            })?,
             rates: Rates::new(PerMinute {
                 untrusted: rates.untrusted,
                 known: rates.known,
@@ -265,6 +274,7 @@ impl Host {
                 "some work was not finished in time and is taken up again at the next start"
             );
         }
+        self.background.close().await;
         self.tasks.stop();
         self.tasks.ended().await;
         self.store.clone().close().await

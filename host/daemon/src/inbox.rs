@@ -17,7 +17,7 @@ use crate::clock;
 use crate::host::Host;
 use crate::perform::{Waiting, What};
 use crate::store::{Accepted, Arrival};
-use crate::transport::Inbound;
+use crate::transport::{Inbound, Kept};
 
 /// How many messages go to disk in one commit.
 const BATCH: usize = 256;
@@ -75,7 +75,7 @@ struct Candidate {
     envelope: Envelope,
     received: Instant,
     size: usize,
-    kept: oneshot::Sender<()>,
+    kept: oneshot::Sender<Kept>,
 }
 
 /// Takes a batch in, and returns the tasks that it became. One bad message affects itself only; the store's trouble
@@ -125,8 +125,13 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
     let count = |counter: &AtomicU64| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
-    let done = |kept: oneshot::Sender<()>| {
-        let _ = kept.send(());
+    let done = |kept: oneshot::Sender<Kept>| {
+        let _ = kept.send(Kept::Done);
+        None
+    };
+    let crowded = |kept: oneshot::Sender<Kept>| {
+        host.counters.crowded.fetch_add(1, Ordering::Relaxed);
+        let _ = kept.send(Kept::Crowded);
         None
     };
     if bytes.len() > MAX_ENVELOPE.len() {
@@ -140,8 +145,7 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         && !busy_again(host, &from)
         && !host.asks.awaits(&from)
     {
-        count(&host.counters.crowded);
-        return done(kept);
+        return crowded(kept);
     }
     let envelope = match decode(&bytes) {
         Ok(envelope) => envelope,
@@ -177,9 +181,8 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
     }
     let size = bytes.len();
     if host.lines().reserve(&from, tier, size).is_err() {
-        count(&host.counters.crowded);
         busy(host, &from, &envelope).await;
-        return done(kept);
+        return crowded(kept);
     }
     let arrival = Arrival {
         task: clock::task_id(),
@@ -214,7 +217,7 @@ fn keep(host: &Host, candidate: Candidate, accepted: Accepted) -> TaskId {
         Accepted::Fresh => (arrival.task, What::First),
         Accepted::SameMessage { of } | Accepted::Duplicate { of } => (of, What::Again),
     };
-    let _ = kept.send(());
+    let _ = kept.send(Kept::Done);
     if !host.performs(&arrival.peer) {
         host.lines().leave(&arrival.peer, size);
         return task;
@@ -230,7 +233,7 @@ async fn answer(
     envelope: Envelope,
     bytes: Vec<u8>,
     now: Timestamp,
-    kept: oneshot::Sender<()>,
+    kept: oneshot::Sender<Kept>,
 ) -> Option<Candidate> {
     let correlation = envelope
         .correlation
@@ -240,7 +243,7 @@ async fn answer(
     // Asked here first, so that answers to nothing cost no write.
     if !host.asks.expects(&from, &correlation) {
         host.counters.unasked.fetch_add(1, Ordering::Relaxed);
-        let _ = kept.send(());
+        let _ = kept.send(Kept::Done);
         return None;
     }
     match host
@@ -260,7 +263,7 @@ async fn answer(
             return None;
         }
     }
-    let _ = kept.send(());
+    let _ = kept.send(Kept::Done);
     None
 }
 

@@ -1,21 +1,25 @@
 //! What leaves. Every message is on disk until the other side confirmed it; a peer that cannot be reached costs a row on
 //! disk and a timer, and delays nobody else.
 
+mod lane;
 mod marks;
+mod owed;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coworker_core::{PeerId, TaskId};
+use coworker_core::{Bytes, PeerId, TaskId, Tier};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::lane::{Lane, Lanes};
 use self::marks::Marks;
+use self::owed::Owed;
 use crate::clock;
 use crate::store::{OutRow, Store, StoreError};
 use crate::tasks::Tasks;
@@ -36,6 +40,7 @@ pub struct Outbox {
     commands: mpsc::UnboundedSender<Command>,
     load: Arc<AtomicUsize>,
     asleep: Asleep,
+    owed: Owed,
 }
 
 /// Peers that are left alone for a while, shared so that a message from anybody else costs the loop nothing.
@@ -71,19 +76,24 @@ impl Outbox {
             commands,
             load: load.clone(),
             asleep: asleep.clone(),
+            owed: Owed::default(),
         };
-        for peer in store.outbox_peers().await? {
-            outbox.order(Command::Awake(peer));
+        let rows = store.outbox_sums().await?;
+        for (peer, _, _) in &rows {
+            outbox.order(Command::Awake(peer.clone()));
         }
+        outbox.owed.reset(rows);
         let sender = Sender {
             store,
             out,
-            lanes: HashMap::new(),
+            lanes: Lanes::default(),
             sending: FuturesUnordered::new(),
             delayed: FuturesUnordered::new(),
             load,
             asleep,
+            owed: outbox.owed.clone(),
             marks: Marks::default(),
+            behind: Vec::new(),
         };
         tasks.spawn(sender.run(orders, tasks.clone()));
         Ok(outbox)
@@ -107,7 +117,6 @@ impl Outbox {
                 peer,
                 bytes,
                 task,
-                tries: 0,
                 message_id,
             },
             None,
@@ -117,6 +126,7 @@ impl Outbox {
 
     /// Sends a row that is already on disk, at the earliest at `release`.
     pub fn send(&self, row: OutRow, release: Option<Instant>) {
+        self.owed.add(&row.peer, row.bytes.len());
         self.order(Command::Send { row, release });
     }
 
@@ -129,13 +139,29 @@ impl Outbox {
 
     /// Forgets what is held in memory for a peer whose rows were dropped.
     pub fn reload(&self, peer: &PeerId) {
+        self.owed.forget(peer);
         self.order(Command::Reload(peer.clone()));
     }
 
     /// Takes a message back if it has not left.
     pub async fn withdraw(&self, peer: &PeerId, row: i64) -> Result<(), StoreError> {
         self.order(Command::Withdraw(peer.clone(), row));
+        self.owed.is_stale();
         self.store.drop_outgoing(row).await
+    }
+
+    /// Returns whether a peer has to take what waits for it before it is served again. `room` is how large the database
+    /// may be.
+    pub fn is_too_much(&self, peer: &PeerId, tier: Tier, room: Bytes) -> bool {
+        self.owed.is_too_much(peer, tier, room)
+    }
+
+    /// Asks the disk what waits, where that may have changed unseen. `dropped`: rows were given up.
+    pub async fn recount(&self, dropped: bool) -> Result<(), StoreError> {
+        if self.owed.take_stale() || dropped {
+            self.owed.reset(self.store.outbox_sums().await?);
+        }
+        Ok(())
     }
 
     /// Returns how many messages are on their way to peers that can be reached.
@@ -154,57 +180,28 @@ fn lock(asleep: &Asleep) -> MutexGuard<'_, HashSet<PeerId>> {
     asleep.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One peer's messages.
-#[derive(Debug, Default)]
-struct Lane {
-    waiting: VecDeque<OutRow>,
-    on_the_wire: usize,
-    /// The rows in `waiting` or on the wire: one that was read from disk may also come by command.
-    held: HashSet<i64>,
-    /// There may be rows on disk that are not in memory.
-    more: bool,
-    failures: u32,
-    asleep_until: Option<Instant>,
-}
-
-impl Lane {
-    fn forget_waiting(&mut self) {
-        for row in self.waiting.drain(..) {
-            self.held.remove(&row.id);
-        }
-    }
-}
-
 type Sent = (OutRow, Result<(), SendError>);
 
 struct Sender {
     store: Store,
     out: mpsc::Sender<Outgoing>,
-    lanes: HashMap<PeerId, Lane>,
+    lanes: Lanes,
     sending: FuturesUnordered<BoxFuture<'static, Sent>>,
     delayed: FuturesUnordered<BoxFuture<'static, OutRow>>,
     load: Arc<AtomicUsize>,
     asleep: Asleep,
+    owed: Owed,
     marks: Marks,
+    /// Peers of whom the disk showed only what has left and is not marked yet.
+    behind: Vec<PeerId>,
 }
 
 impl Sender {
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Command>, tasks: Tasks) {
         loop {
-            let load = self
-                .lanes
-                .values()
-                .filter(|lane| lane.asleep_until.is_none());
-            let load = load
-                .map(|lane| lane.waiting.len() + lane.on_the_wire)
-                .sum::<usize>()
-                + self.delayed.len();
-            self.load.store(load, Ordering::Relaxed);
-            let wake = self
-                .lanes
-                .values()
-                .filter_map(|lane| lane.asleep_until)
-                .min();
+            self.load
+                .store(self.lanes.load() + self.delayed.len(), Ordering::Relaxed);
+            let wake = self.lanes.next_wake();
             tokio::select! {
                 () = tasks.stopped() => return self.marks.finish(&self.store).await,
                 order = orders.recv() => match order {
@@ -225,7 +222,11 @@ impl Sender {
                     }
                     self.settle(done);
                 }
-                () = self.marks.turn(&self.store) => {}
+                () = self.marks.turn(&self.store) => {
+                    for peer in std::mem::take(&mut self.behind) {
+                        self.lanes.get(&peer);
+                    }
+                }
                 () = sleep_until(wake) => self.wake_sleepers(),
             }
             self.fill_and_send().await;
@@ -245,20 +246,18 @@ impl Sender {
             }
             Command::Send { row, .. } => self.enqueue(row),
             Command::Awake(peer) => {
-                // A peer that never had a lane may still have rows from an earlier run.
-                let lane = self.lanes.entry(peer).or_insert_with(|| Lane {
-                    more: true,
-                    ..Lane::default()
-                });
+                let lane = self.lanes.open(&peer);
+                // A peer that had no lane may still have rows from an earlier run.
+                lane.more |= lane.waiting.is_empty() && lane.on_the_wire == 0;
                 lane.asleep_until = None;
             }
             Command::Reload(peer) => {
-                if let Some(lane) = self.lanes.get_mut(&peer) {
+                if let Some(lane) = self.lanes.get(&peer) {
                     lane.forget_waiting();
                 }
             }
             Command::Withdraw(peer, id) => {
-                if let Some(lane) = self.lanes.get_mut(&peer) {
+                if let Some(lane) = self.lanes.get(&peer) {
                     lane.waiting.retain(|row| row.id != id);
                     lane.held.remove(&id);
                 }
@@ -267,7 +266,7 @@ impl Sender {
     }
 
     fn enqueue(&mut self, row: OutRow) {
-        let lane = self.lanes.entry(row.peer.clone()).or_default();
+        let lane = self.lanes.open(&row.peer);
         if lane.asleep_until.is_some() || lane.more || lane.waiting.len() >= PAGE {
             lane.more = true;
         } else if !self.marks.holds(row.id) && lane.held.insert(row.id) {
@@ -276,77 +275,54 @@ impl Sender {
     }
 
     fn wake_sleepers(&mut self) {
-        let now = Instant::now();
+        let woken = self.lanes.wake(Instant::now());
         let mut asleep = lock(&self.asleep);
-        for (peer, lane) in &mut self.lanes {
-            if lane.asleep_until.is_some_and(|until| until <= now) {
-                lane.asleep_until = None;
-                asleep.remove(peer);
-            }
+        for peer in &woken {
+            asleep.remove(peer);
         }
     }
 
     /// Reads further rows for lanes that ran dry, and puts messages on the wire.
     async fn fill_and_send(&mut self) {
-        let dry: Vec<PeerId> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| {
-                lane.more
-                    && lane.waiting.is_empty()
-                    && lane.on_the_wire == 0
-                    && lane.asleep_until.is_none()
-            })
-            .map(|(peer, _)| peer.clone())
-            .collect();
-        for peer in dry {
-            match self.store.outgoing(peer.clone(), clock::now(), PAGE).await {
-                Ok(rows) => {
-                    if let Some(lane) = self.lanes.get_mut(&peer) {
-                        lane.more = rows.len() == PAGE;
-                        let rows: Vec<OutRow> = rows
-                            .into_iter()
-                            .filter(|row| !self.marks.holds(row.id))
-                            .collect();
-                        lane.held.extend(rows.iter().map(|row| row.id));
-                        lane.waiting.extend(rows);
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "what waits to be sent cannot be read");
-                    self.rest(&peer);
-                }
+        for peer in self.lanes.touched() {
+            if self.lanes.get(&peer).is_some_and(|lane| lane.is_dry()) {
+                self.fill(&peer).await;
+            }
+            if let Some(lane) = self.lanes.get(&peer)
+                && lane.asleep_until.is_none()
+            {
+                put_on_the_wire(lane, &self.out, &self.sending);
+            }
+            self.lanes.settle(&peer);
+        }
+    }
+
+    async fn fill(&mut self, peer: &PeerId) {
+        let rows = self.store.outgoing(peer, clock::now(), PAGE).await;
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(%error, "what waits to be sent cannot be read");
+                return self.rest(peer);
+            }
+        };
+        if let Some(lane) = self.lanes.get(peer) {
+            lane.more = rows.len() == PAGE;
+            let rows: Vec<OutRow> = rows
+                .into_iter()
+                .filter(|row| !self.marks.holds(row.id))
+                .collect();
+            lane.held.extend(rows.iter().map(|row| row.id));
+            lane.waiting.extend(rows);
+            if lane.is_dry() {
+                self.behind.push(peer.clone());
             }
         }
-        let Self {
-            lanes,
-            sending,
-            out,
-            ..
-        } = self;
-        for lane in lanes
-            .values_mut()
-            .filter(|lane| lane.asleep_until.is_none())
-        {
-            while lane.on_the_wire < WINDOW {
-                let Some(row) = lane.waiting.pop_front() else {
-                    break;
-                };
-                lane.on_the_wire += 1;
-                sending.push(Box::pin(carry(out.clone(), row)));
-            }
-        }
-        self.lanes.retain(|_, lane| {
-            lane.more
-                || lane.on_the_wire > 0
-                || !lane.waiting.is_empty()
-                || lane.asleep_until.is_some()
-        });
     }
 
     fn settle(&mut self, done: Vec<Sent>) {
         for (row, outcome) in done {
-            let Some(lane) = self.lanes.get_mut(&row.peer) else {
+            let Some(lane) = self.lanes.get(&row.peer) else {
                 continue;
             };
             lane.on_the_wire = lane.on_the_wire.saturating_sub(1);
@@ -355,10 +331,12 @@ impl Sender {
                 Ok(()) => {
                     lane.failures = 0;
                     self.marks.add(row.id);
+                    self.owed.paid(&row.peer, row.bytes.len());
                 }
                 Err(SendError::Impossible(why)) => {
                     tracing::warn!(peer = %row.peer, why, "a message can never be sent and is dropped");
                     self.marks.add(row.id);
+                    self.owed.paid(&row.peer, row.bytes.len());
                 }
                 Err(error @ (SendError::Unreachable(_) | SendError::Unconfirmed)) => {
                     tracing::debug!(peer = %row.peer, %error, "a message did not leave");
@@ -370,7 +348,7 @@ impl Sender {
 
     /// Lets a peer that cannot be reached alone for a while. What waits for it stays on disk only.
     fn rest(&mut self, peer: &PeerId) {
-        let Some(lane) = self.lanes.get_mut(peer) else {
+        let Some(lane) = self.lanes.get(peer) else {
             return;
         };
         lane.forget_waiting();
@@ -385,6 +363,21 @@ impl Sender {
             lane.asleep_until = Some(Instant::now() + pause.mul_f64(jitter));
             lock(&self.asleep).insert(peer.clone());
         }
+    }
+}
+
+/// Sends what the lane's window has room for.
+fn put_on_the_wire(
+    lane: &mut Lane,
+    out: &mpsc::Sender<Outgoing>,
+    sending: &FuturesUnordered<BoxFuture<'static, Sent>>,
+) {
+    while lane.on_the_wire < WINDOW {
+        let Some(row) = lane.waiting.pop_front() else {
+            break;
+        };
+        lane.on_the_wire += 1;
+        sending.push(Box::pin(carry(out.clone(), row)));
     }
 }
 

@@ -23,6 +23,9 @@ const ATTEMPTS: u32 = 2;
 /// What envelopes may hold in memory while they wait; more are read from disk again when their turn comes.
 const CACHED: usize = 32 << 10;
 
+/// How soon a peer is looked at again that has not taken what waits for it.
+const OWED: Duration = Duration::from_secs(1);
+
 /// The target under which each refusal traces how long after its receipt it was ready.
 pub const REFUSALS: &str = "coworker_host::refusals";
 
@@ -87,7 +90,15 @@ pub async fn run(host: Arc<Host>) {
         }
         let next = host.lines().next(
             |peer| host.trust.tier(peer),
-            |peer, tier| host.rates.take(peer, tier),
+            |peer, tier| {
+                if host
+                    .outbox
+                    .is_too_much(peer, tier, host.config.retention.size)
+                {
+                    return Err(OWED);
+                }
+                host.rates.take(peer, tier)
+            },
         );
         match next {
             Next::Start(peer, waiting) => {
@@ -144,6 +155,16 @@ struct Turning<'a> {
     peer: &'a PeerId,
     task: TaskId,
     envelope: Envelope,
+    received: Instant,
+}
+
+/// When an answer leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Release {
+    /// As soon as it is on disk.
+    AtOnce,
+    /// On the next point of the grid after that, as everything does that could tell a refused skill from an absent one.
+    Boundary,
 }
 
 async fn serve(
@@ -171,6 +192,7 @@ async fn serve(
         peer,
         task,
         envelope,
+        received,
     };
     let now = clock::now();
     let prior = match what {
@@ -204,33 +226,21 @@ async fn serve(
         // The owner was asked once; the peer hears what it heard then.
         Verdict::TrustAsk { .. } if again => turning.send_again(prior).await,
         // What came again has no task of its own: its refusal is sent, not recorded.
-        Verdict::Reply(message) if again => turning.send(message, None).await,
+        Verdict::Reply(message) if again => turning.send(message).await,
+        Verdict::Hidden(message) if again => turning.send_refusal(message, now).await,
         Verdict::Hidden(message) => {
-            turning.probe(now).await?;
-            let correlation = turning
-                .envelope
-                .correlation
-                .as_ref()
-                .map(CorrelationId::as_str);
-            let ready_ns = u64::try_from(received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            tracing::trace!(target: REFUSALS, correlation, ready_ns, "a refusal is ready");
-            let release = host.boundary.after(Instant::now().max(received));
-            if again {
-                return turning.send(message, Some(release)).await;
-            }
+            let ran = Ran {
+                probe: turning.asked_in_vain(),
+                ..Ran::default()
+            };
             turning
-                .finish(
-                    "UNKNOWN_SKILL",
-                    Some(message),
-                    Ran::default(),
-                    Some(release),
-                )
+                .finish("UNKNOWN_SKILL", Some(message), ran, Release::Boundary)
                 .await
         }
         Verdict::Reply(message) => {
             let outcome = outcome_of(&message);
             turning
-                .finish(outcome, Some(message), Ran::default(), None)
+                .finish(outcome, Some(message), Ran::default(), Release::AtOnce)
                 .await
         }
         Verdict::TrustAsk { requested, reason } => {
@@ -254,13 +264,11 @@ async fn serve(
                 },
             };
             turning
-                .finish("TRUST", Some(message), Ran::default(), None)
+                .finish("TRUST", Some(message), Ran::default(), Release::AtOnce)
                 .await
         }
         Verdict::Run { .. } if expires <= now => {
-            turning
-                .finish("BUSY", Some(Refusal::Busy.message()), Ran::default(), None)
-                .await
+            turning.refuse(&Refusal::Busy, Ran::default()).await
         }
         Verdict::Run { entry, input } => {
             if let What::Interrupted(digest) = what
@@ -273,10 +281,9 @@ async fn serve(
                     name: entry.manifest.name.to_string(),
                 };
                 // It ended between two looks: the peer hears it as it hears of any skill it does not see.
-                let release = host.boundary.after(Instant::now().max(received));
                 let message = Some(refusal.message());
                 return turning
-                    .finish(refusal.code(), message, Ran::default(), Some(release))
+                    .finish(refusal.code(), message, Ran::default(), Release::Boundary)
                     .await;
             }
             turning.run(&entry, input, live).await
@@ -312,12 +319,18 @@ struct Ran {
     usage: Option<UsageRow>,
     writes: Vec<coworker_sandbox::StateWrite>,
     log: Vec<LogRow>,
+    probe: Option<String>,
 }
 
 impl Turning<'_> {
     async fn refuse(self, refusal: &Refusal, ran: Ran) -> Result<(), StoreError> {
-        self.finish(refusal.code(), Some(refusal.message()), ran, None)
-            .await
+        self.finish(
+            refusal.code(),
+            Some(refusal.message()),
+            ran,
+            Release::AtOnce,
+        )
+        .await
     }
 
     /// Ends the task: outcome, answer and everything else in one commit, then the answer on its way.
@@ -326,19 +339,21 @@ impl Turning<'_> {
         outcome: &str,
         message: Option<Message>,
         ran: Ran,
-        release: Option<Instant>,
+        release: Release,
     ) -> Result<(), StoreError> {
         let Self {
             host,
             peer,
             task,
-            envelope,
+            ref envelope,
             ..
         } = self;
         let now = clock::now();
-        let wait = release.map_or(Duration::ZERO, |at| {
-            at.saturating_duration_since(Instant::now())
-        });
+        // Should the host die before it leaves, it leaves no earlier than this.
+        let wait = match release {
+            Release::AtOnce => Duration::ZERO,
+            Release::Boundary => clock::BOUNDARY,
+        };
         let encode = |message| {
             host.encode(envelope.correlation.clone(), message)
                 .into_bytes()
@@ -367,16 +382,20 @@ impl Turning<'_> {
                     .map(crate::port::state::row)
                     .collect(),
                 log: ran.log,
+                probe: ran.probe,
                 at: now,
             })
             .await?;
+        let release = match release {
+            Release::AtOnce => None,
+            Release::Boundary => Some(self.refusal_is_ready()),
+        };
         if let (Some(bytes), Some(sent)) = (reply, sent) {
             host.deliver(
                 OutRow {
                     peer: peer.clone(),
                     bytes,
                     task: Some(task),
-                    tries: 0,
                     id: sent.id,
                     message_id: sent.message_id,
                 },
@@ -387,11 +406,20 @@ impl Turning<'_> {
         Ok(())
     }
 
+    /// Returns when a refusal leaves that is on disk now.
+    fn refusal_is_ready(&self) -> Instant {
+        let correlation = self
+            .envelope
+            .correlation
+            .as_ref()
+            .map(CorrelationId::as_str);
+        let ready_ns = u64::try_from(self.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        tracing::trace!(target: REFUSALS, correlation, ready_ns, "a refusal is ready");
+        self.host.boundary.after(Instant::now())
+    }
+
     /// Sends an answer that belongs to no task.
-    async fn send(self, message: Message, release: Option<Instant>) -> Result<(), StoreError> {
-        if let Some(release) = release {
-            tokio::time::sleep_until(release).await;
-        }
+    async fn send(self, message: Message) -> Result<(), StoreError> {
         let bytes = self
             .host
             .encode(self.envelope.correlation, message)
@@ -401,6 +429,15 @@ impl Turning<'_> {
             .push(self.peer.clone(), bytes, None)
             .await?;
         Ok(())
+    }
+
+    /// Refuses once more what was refused before.
+    async fn send_refusal(self, message: Message, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(name) = self.asked_in_vain() {
+            self.host.store.probe(self.peer, &name, now).await?;
+        }
+        tokio::time::sleep_until(self.refusal_is_ready()).await;
+        self.send(message).await
     }
 
     async fn send_again(self, prior: Recorded) -> Result<(), StoreError> {
@@ -413,14 +450,13 @@ impl Turning<'_> {
         Ok(())
     }
 
-    /// Notes that a peer asked for something it does not see.
-    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
-        let name = match &self.envelope.message {
-            Message::TaskRequest(request) => &request.skill,
-            Message::SkillCardQuery { skill } => skill,
-            _ => return Ok(()),
-        };
-        self.host.store.probe(self.peer, name, now).await
+    /// Returns the name of what the peer asked for and does not see.
+    fn asked_in_vain(&self) -> Option<String> {
+        match &self.envelope.message {
+            Message::TaskRequest(request) => Some(request.skill.clone()),
+            Message::SkillCardQuery { skill } => Some(skill.clone()),
+            _ => None,
+        }
     }
 }
 

@@ -141,7 +141,12 @@ impl Host {
 /// Forgets what was kept long enough, and peers that have rested.
 pub(crate) async fn housekeeping(host: Arc<Host>) {
     loop {
-        if let Err(error) = host.store.sweep(clock::now(), &host.config.retention).await {
+        let swept = host.store.sweep(clock::now(), &host.config.retention).await;
+        let recounted = match swept {
+            Ok(swept) => host.outbox.recount(swept.undelivered > 0).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recounted {
             tracing::warn!(%error, "old records could not be removed");
         }
         host.rates.forget_rested();

@@ -19,6 +19,7 @@ mod codec;
 mod deaths;
 mod error;
 mod inbox;
+mod known;
 mod logs;
 mod migrations;
 mod outbox;
@@ -33,7 +34,7 @@ mod usage;
 pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
 pub use asked::{AnswerRow, AskedRow};
 pub use error::StoreError;
-pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent, Totals};
+pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent};
 pub use logs::{LogLevel, LogRow};
 pub use outbox::{OutRow, Pending};
 pub use peers::{LeaseRow, PeerRow, TrustRequestRow};
@@ -237,7 +238,10 @@ fn prepare(
         let pages = i64::try_from(size.0).unwrap_or(i64::MAX) / page.max(1);
         connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
     }
-    migrations::migrate(connection, path)
+    // What is only in memory stays there, however much it is.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    migrations::migrate(connection, path)?;
+    known::open(connection)
 }
 
 #[cfg(test)]

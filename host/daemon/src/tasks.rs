@@ -1,15 +1,24 @@
 //! Everything that runs beside the main loop, so that shutdown can wait for it. Nothing is spawned anywhere else.
 
 use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
+use tokio_util::context::TokioContext;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-/// Returns how many guests may be on a processor at a time.
+/// Returns how many guests may be on a processor at a time for their first tick. With those that compute for longer it is
+/// twice the number of processors.
 pub fn places() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) * 2
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Returns how many guests may be on a processor at a time that compute for longer than a tick: enough to use all of them.
+pub fn long_places() -> usize {
+    places()
 }
 
 /// Returns the runtime of a host. A guest holds its thread for up to a tick, so there are more threads than places: what
@@ -19,9 +28,77 @@ pub fn places() -> usize {
 /// If the system gives no threads.
 pub fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(places() + 4)
+        .worker_threads(places() * 2 + 4)
         .enable_all()
         .build()
+}
+
+/// How much further back than everything else a guest stands that computes for long: about a tenth of a processor's
+/// share beside one busy thread of the host, and all of it when the host is idle.
+const BACKGROUND_NICE: i32 = 10;
+
+/// Threads of low priority, one a place. What runs here cannot delay what does not: the system lets a thread of the host
+/// in as soon as it wakes.
+#[derive(Debug)]
+pub struct Background {
+    threads: Handle,
+    /// Taken when the threads are to end.
+    runtime: Mutex<Option<Runtime>>,
+}
+
+impl Background {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(long_places())
+            .thread_name("guests")
+            .on_thread_start(step_back)
+            .build()?;
+        Ok(Self {
+            threads: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+        })
+    }
+
+    /// Runs `work` there, with the timers and sockets of the caller's runtime. It ends when the caller stops waiting.
+    pub async fn run<F>(&self, work: F) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let work = TokioContext::new(work, Handle::current());
+        AbortOnDropHandle::new(self.threads.spawn(work)).await.ok()
+    }
+
+    /// Ends the threads. What still runs there is cut off at its next tick.
+    pub async fn close(&self) {
+        let runtime = self.runtime.lock().ok().and_then(|mut held| held.take());
+        if let Some(runtime) = runtime {
+            let ended = Handle::current()
+                .spawn_blocking(move || runtime.shutdown_timeout(Duration::from_millis(100)));
+            let _ = ended.await;
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Not closed: the last owner may be a task, which must not wait for threads to end.
+        if let Some(runtime) = self.runtime.get_mut().ok().and_then(Option::take) {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Lowers the priority of this thread. Elsewhere than on Linux it would be that of the whole process.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, BACKGROUND_NICE) {
+        tracing::warn!(%error, "guests that compute for long are as important as everything else");
+    }
 }
 
 /// A group of tasks with one sign to stop.

@@ -3,6 +3,8 @@
 
 pub mod loopback;
 
+use std::time::Duration;
+
 use coworker_core::{PeerId, Scheme, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,9 +28,23 @@ pub struct Inbound {
     pub sent: Timestamp,
     /// The message.
     pub bytes: Vec<u8>,
-    /// Completed once the message is on disk or was refused for good. Dropped uncompleted: deliver it again.
-    pub kept: oneshot::Sender<()>,
+    /// Completed once the host is done with the message. Dropped uncompleted: deliver it again.
+    pub kept: oneshot::Sender<Kept>,
 }
+
+/// What became of a message that need not be delivered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is on disk, or was refused for good.
+    Done,
+    /// It was turned away since too much of its sender waits. Where senders have connections of their own, this one is
+    /// read again after [`CROWDED_PAUSE`], so that a flood costs whoever sends it more than us.
+    Crowded,
+}
+
+/// How long a connection is left alone whose peer sends more than may wait. Forty messages a second, each turned away in
+/// a microsecond, are no load.
+pub const CROWDED_PAUSE: Duration = Duration::from_millis(25);
 
 /// A message to send.
 #[derive(Debug)]

@@ -59,8 +59,8 @@ pub trait Turn: Send + Sync {
     fn pause(&self);
     /// Waits for a place again.
     async fn resume(&self);
-    /// Returns whether somebody waits for the place. A guest that has computed for a tick then goes to the back of the
-    /// line: it is paused and resumed, as if it had waited.
+    /// Asked each time a guest has computed for a whole tick: returns whether somebody waits for the place. The guest then
+    /// goes to the back of the line: it is paused and resumed, as if it had waited.
     fn should_yield(&self) -> bool {
         false
     }

@@ -7,6 +7,7 @@ use coworker_core::PeerId;
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer, SigningKey};
 
 use super::{Home, HomeError};
+use crate::clock;
 
 /// The key that makes this host itself.
 pub struct Identity {
@@ -15,16 +16,8 @@ pub struct Identity {
 
 impl Identity {
     /// Makes a new key.
-    pub fn generate() -> Result<Self, HomeError> {
-        let mut secret = [0; SECRET_KEY_LENGTH];
-        getrandom::fill(&mut secret).map_err(|error| {
-            HomeError::io(
-                "find randomness for",
-                "a key".as_ref(),
-                std::io::Error::other(error.to_string()),
-            )
-        })?;
-        Ok(Self::from_secret(&secret))
+    pub fn generate() -> Self {
+        Self::from_secret(&clock::random::<SECRET_KEY_LENGTH>())
     }
 
     /// Returns the identity of a secret: for tests, and for keys kept elsewhere.

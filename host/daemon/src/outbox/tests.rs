@@ -131,7 +131,6 @@ async fn a_held_message_leaves_at_its_time_and_holds_up_nothing() {
         peer: peer(1),
         bytes,
         task: None,
-        tries: 0,
         message_id,
     };
     let release = Instant::now() + Duration::from_millis(200);

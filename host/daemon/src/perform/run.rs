@@ -1,15 +1,16 @@
 //! The run of a skill within a turn: the attempt on disk, the call, and what it left.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use coworker_core::{CallerKey, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
 use coworker_sandbox::{CallError, Event, Turn, Usage, Which};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ATTEMPTS, Live, Ran, Turning};
+use super::{ATTEMPTS, Live, Ran, Release, Turning};
 use crate::clock;
 use crate::host::Host;
 use crate::store::{LogLevel, LogRow, StoreError, UsageRow};
@@ -43,13 +44,12 @@ impl Turning<'_> {
             caller: caller_key(host, peer),
         };
         let (events, mut told) = mpsc::unbounded_channel();
-        let place: Arc<dyn Turn> = Arc::new(Paced(host.places.claim(peer.clone())));
+        let place = Arc::new(Paced::new(host, peer));
         let started = Instant::now();
         let result = tokio::select! {
             () = stop.cancelled() => return Err(StoreError::NotOpen),
-            result = call(host, &job, place, &events) => result,
+            result = call(host, job, place, events) => result,
         };
-        drop(events);
         drop(live);
         let (output, usage, log) = gather(&mut told, &result);
         let duration = started.elapsed();
@@ -68,9 +68,13 @@ impl Turning<'_> {
             usage: Some(usage_row(usage, duration)),
             writes,
             log,
+            probe: None,
         };
         match answer {
-            Ok(message) => self.finish("OK", Some(message), ran(writes), None).await,
+            Ok(message) => {
+                self.finish("OK", Some(message), ran(writes), Release::AtOnce)
+                    .await
+            }
             // What failed leaves nothing behind.
             Err(refusal) => self.refuse(&refusal, ran(Vec::new())).await,
         }
@@ -82,11 +86,13 @@ impl Turning<'_> {
     }
 }
 
+/// Calls the skill. Most calls end within a tick and stay where they began; one that computes for longer goes on in the
+/// background, where it delays nobody.
 async fn call(
     host: &Host,
-    job: &Job,
-    place: Arc<dyn Turn>,
-    events: &coworker_sandbox::EventSender,
+    job: Job,
+    place: Arc<Paced>,
+    events: coworker_sandbox::EventSender,
 ) -> Result<coworker_sandbox::Done, CallError> {
     let loaded = host
         .skills
@@ -94,7 +100,15 @@ async fn call(
         .await
         .map_err(|error| CallError::Unavailable(error.to_string()))?;
     place.resume().await;
-    host.sandbox.call(&loaded, job, place, events).await
+    let (sandbox, turn) = (host.sandbox.clone(), place.clone());
+    let mut called = Box::pin(async move { sandbox.call(&loaded, &job, turn, &events).await });
+    tokio::select! {
+        biased;
+        result = &mut called => return result,
+        () = place.ticked.notified() => {}
+    }
+    let result = host.background.run(called).await;
+    result.unwrap_or_else(|| Err(CallError::Unavailable("the host failed".to_owned())))
 }
 
 /// Collects what a call told: its output, what it used, and its log with the reason of a failure at the end.
@@ -177,20 +191,51 @@ fn level_of(level: coworker_sandbox::Level) -> LogLevel {
     }
 }
 
-/// A place on the processor, as the sandbox knows it.
-struct Paced(Place);
+/// A place on the processor, as the sandbox knows it: for the first tick one of those that are soon free again, then one
+/// among the guests that compute for long.
+struct Paced {
+    short: Place,
+    long: Place,
+    is_long: AtomicBool,
+    /// Told when the guest has computed for a whole tick.
+    ticked: Notify,
+}
+
+impl Paced {
+    fn new(host: &Host, peer: &PeerId) -> Self {
+        Self {
+            short: host.places.claim(peer.clone()),
+            long: host.long_places.claim(peer.clone()),
+            is_long: AtomicBool::new(false),
+            ticked: Notify::new(),
+        }
+    }
+
+    fn place(&self) -> &Place {
+        if self.is_long.load(Ordering::Relaxed) {
+            &self.long
+        } else {
+            &self.short
+        }
+    }
+}
 
 #[async_trait::async_trait]
 impl Turn for Paced {
     fn pause(&self) {
-        self.0.give();
+        self.short.give();
+        self.long.give();
     }
 
     async fn resume(&self) {
-        self.0.take().await;
+        self.place().take().await;
     }
 
     fn should_yield(&self) -> bool {
-        self.0.should_yield()
+        if self.is_long.swap(true, Ordering::Relaxed) {
+            return self.long.should_yield();
+        }
+        self.ticked.notify_one();
+        true
     }
 }

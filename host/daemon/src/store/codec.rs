@@ -85,13 +85,6 @@ pub(super) fn bounded(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or("")
 }
 
-/// Returns 16 random bytes for an id.
-pub(super) fn random_id() -> Result<[u8; 16], StoreError> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|_| StoreError::BrokeOff)?;
-    Ok(id)
-}
-
 pub(super) fn unreadable(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(
         column,

@@ -6,22 +6,14 @@ use std::time::Duration;
 
 use coworker_core::{Bytes, Digest, PeerId, TaskId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
 
-use super::codec::{bounded, peer_at, peer_key, random_id, size, task_at, time_at, uint_at};
+use super::codec::{bounded, peer_at, peer_key, size, task_at, time_at, uint_at};
+use super::retention::earlier;
 use super::tasks::{COLUMNS, micros, rows};
 use super::{
-    LogRow, StateWriteRow, Store, StoreError, TaskRow, TaskState, UsageRow, logs, outbox, state,
+    LogRow, StateWriteRow, Store, StoreError, TaskRow, TaskState, UsageRow, known, logs, outbox,
+    probes, state,
 };
-
-/// `seen` knows messages by their transport's id, `repeat` by what they say. Both keys are hashes that cover the
-/// peer, so that no peer can make another's message look known.
-pub(super) const TABLES: &str = "
-CREATE TABLE seen (key BLOB PRIMARY KEY, task BLOB NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX seen_at ON seen (at);
-CREATE TABLE repeat (key BLOB PRIMARY KEY, task BLOB NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX repeat_at ON repeat (at);
-";
 
 /// The longest text of a peer that is kept beside a request.
 const TEXT: usize = 256;
@@ -104,6 +96,8 @@ pub struct Finish {
     pub writes: Vec<StateWriteRow>,
     /// What the skill wrote to its log.
     pub log: Vec<LogRow>,
+    /// The name that the peer asked for in vain, as sent.
+    pub probe: Option<String>,
     /// When it ended.
     pub at: Timestamp,
 }
@@ -126,17 +120,6 @@ pub enum Recorded {
     Answered(Vec<u8>),
     /// There is no answer, or it is no longer kept.
     Gone,
-}
-
-/// How much of one peer waits in the queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Totals {
-    /// Whose.
-    pub peer: PeerId,
-    /// Requests that wait.
-    pub requests: u64,
-    /// Their size.
-    pub size: Bytes,
 }
 
 impl Store {
@@ -185,25 +168,6 @@ impl Store {
         .await
     }
 
-    /// Returns how much of each peer waits.
-    pub async fn inbox_totals(&self) -> Result<Vec<Totals>, StoreError> {
-        self.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT peer, count(*), sum(size) FROM task INDEXED BY task_open
-                 WHERE open = 1 AND state = 0 GROUP BY peer",
-            )?;
-            let rows = statement.query_map([], |row| {
-                Ok(Totals {
-                    peer: peer_at(row, 0)?,
-                    requests: uint_at(row, 1)?,
-                    size: Bytes(uint_at(row, 2)?),
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
     /// Returns a task with its body; the same as [`Store::task`].
     pub async fn body(&self, task: TaskId) -> Result<Option<TaskRow>, StoreError> {
         self.task(task).await
@@ -224,21 +188,6 @@ impl Store {
             )
             .optional()?
             .ok_or(StoreError::NotOpen)
-        })
-        .await
-    }
-
-    /// Puts a started task back into the queue, as it was but for the attempt.
-    pub async fn requeue(&self, task: TaskId) -> Result<(), StoreError> {
-        self.write(move |c| {
-            let changed = c
-                .prepare_cached("UPDATE task SET state = 0 WHERE task = ?1 AND open = 1")?
-                .execute([task.as_bytes()])?;
-            if changed == 0 {
-                Err(StoreError::NotOpen)
-            } else {
-                Ok(())
-            }
         })
         .await
     }
@@ -328,56 +277,33 @@ impl Store {
 
 fn accept(c: &Connection, arrival: &Arrival, window: Duration) -> Result<Accepted, StoreError> {
     let peer = peer_key(&arrival.peer);
-    let task = arrival.task.as_bytes();
-    let seen = key(&[b"seen", &peer, arrival.transport_id.as_bytes()]);
-    let new = c
-        .prepare_cached(
-            "INSERT INTO seen (key, task, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![seen, task, arrival.received.0])?;
-    if new == 0 {
-        let of = c
-            .prepare_cached("SELECT task FROM seen WHERE key = ?1")?
-            .query_row([seen], |row| task_at(row, 0))?;
+    let seen = known::key(&[b"seen", &peer, arrival.transport_id.as_bytes()]);
+    if let Some(of) = known::seen(c, &seen)? {
         return Ok(Accepted::SameMessage { of });
     }
     // Without a correlation id nothing says that two equal requests are meant to be one.
-    if let Some(correlation) = arrival
+    let repeat = arrival
         .correlation
         .as_deref()
         .filter(|text| !text.is_empty())
+        .map(|text| {
+            let (text, fingerprint) = (text.as_bytes(), &arrival.fingerprint);
+            known::key(&[b"repeat", &peer, text, fingerprint])
+        });
+    let horizon = earlier(arrival.received, window);
+    if let Some(repeat) = &repeat
+        && let Some(of) = known::repeated(c, repeat, horizon)?
     {
-        let repeat = key(&[
-            b"repeat",
-            &peer,
-            correlation.as_bytes(),
-            &arrival.fingerprint,
-        ]);
-        let horizon = arrival
-            .received
-            .0
-            .saturating_sub(i64::try_from(window.as_micros()).unwrap_or(i64::MAX));
-        let new = c
-            .prepare_cached(
-                "INSERT INTO repeat (key, task, at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET task = excluded.task, at = excluded.at WHERE at <= ?4",
-            )?
-            .execute(params![repeat, task, arrival.received.0, horizon])?;
-        if new == 0 {
-            let of = c
-                .prepare_cached("SELECT task FROM repeat WHERE key = ?1")?
-                .query_row([repeat], |row| task_at(row, 0))?;
-            c.prepare_cached("UPDATE seen SET task = ?2 WHERE key = ?1")?
-                .execute(params![seen, of.as_bytes()])?;
-            return Ok(Accepted::Duplicate { of });
-        }
+        known::note(c, of, arrival.received, &seen, None)?;
+        return Ok(Accepted::Duplicate { of });
     }
+    known::note(c, arrival.task, arrival.received, &seen, repeat.as_ref())?;
     c.prepare_cached(
         "INSERT INTO task (task, peer, kind, correlation, skill, transport_id, size, received, expires)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
-        task,
+        arrival.task.as_bytes(),
         peer,
         bounded(&arrival.kind, TEXT),
         arrival.correlation.as_deref().map(|text| bounded(text, TEXT)),
@@ -426,12 +352,15 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
     }
     state::apply(c, &finish.writes)?;
     logs::put(c, seq, &finish.log)?;
+    if let Some(name) = &finish.probe {
+        probes::put(c, &peer, name, finish.at)?;
+    }
     let (Some(reply), Some(id)) = (&finish.reply, id) else {
         return Ok(None);
     };
     c.prepare_cached("INSERT INTO answer (seq, body) VALUES (?1, ?2)")?
         .execute(params![seq, reply])?;
-    let message_id = TaskId::from_random(random_id()?).to_string();
+    let message_id = crate::clock::long_token();
     outbox::put_answer(
         c,
         id,
@@ -442,16 +371,4 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
         finish.release_at,
     )?;
     Ok(Some(Sent { id, message_id }))
-}
-
-/// Returns 16 bytes that stand for these parts. Lengths go in too, so that no two lists of parts run together.
-fn key(parts: &[&[u8]]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&size(part.len()).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut key = [0; 16];
-    hasher.finalize_xof().fill(&mut key);
-    key
 }

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::codec::{size, task_at, unreadable};
+use super::codec::unreadable;
 use super::{Store, StoreError};
 
 pub(super) const TABLES: &str = "
@@ -54,30 +54,6 @@ impl Store {
                 .query_row([task.as_bytes()], |row| lines_at(row, 0))
                 .optional()?;
             Ok(lines.unwrap_or_default())
-        })
-        .await
-    }
-
-    /// Returns the last lines of all tasks, oldest first, with the task of each.
-    pub async fn recent(&self, limit: usize) -> Result<Vec<(TaskId, LogRow)>, StoreError> {
-        self.read(move |c| {
-            let mut statement = c.prepare_cached(
-                "SELECT task.task, lines FROM log JOIN task USING (seq) ORDER BY seq DESC LIMIT ?1",
-            )?;
-            let rows = statement.query_map([size(limit)], |row| {
-                Ok((task_at(row, 0)?, lines_at(row, 1)?))
-            })?;
-            let mut found = Vec::new();
-            for row in rows {
-                let (task, lines) = row?;
-                found.extend(lines.into_iter().rev().map(|line| (task, line)));
-                if found.len() >= limit {
-                    break;
-                }
-            }
-            found.truncate(limit);
-            found.reverse();
-            Ok(found)
         })
         .await
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, approvals, asked, deaths, inbox, logs, outbox, peers, probes, state, tasks,
+    StoreError, approvals, asked, deaths, known, logs, outbox, peers, probes, state, tasks,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -13,10 +13,10 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 1] {
-    [[
+fn steps() -> [String; 2] {
+    let first = [
         tasks::TABLES,
-        inbox::TABLES,
+        known::TABLES,
         deaths::TABLES,
         outbox::TABLES,
         peers::TABLES,
@@ -25,8 +25,8 @@ fn steps() -> [String; 1] {
         state::TABLES,
         logs::TABLES,
         approvals::TABLES,
-    ]
-    .concat()]
+    ];
+    [first.concat(), known::LOG.to_owned()]
 }
 
 /// Migrates the database, all steps in one transaction.

@@ -25,7 +25,6 @@ CREATE TABLE outbox (
     tries INTEGER NOT NULL DEFAULT 0,
     bytes BLOB
 ) STRICT;
-CREATE INDEX outbox_due ON outbox (not_before);
 CREATE INDEX outbox_peer ON outbox (peer);
 ";
 
@@ -40,8 +39,6 @@ pub struct OutRow {
     pub bytes: Vec<u8>,
     /// The task it belongs to, if any.
     pub task: Option<TaskId>,
-    /// How often sending it failed.
-    pub tries: u32,
     /// Random text, the same at each try: a transport that gets it twice can tell.
     pub message_id: String,
 }
@@ -55,20 +52,8 @@ pub struct Pending {
     pub bytes: Bytes,
 }
 
-/// Few rows are due at most times: then the order of ids is fair enough, and cheap.
-const DUE: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
- FROM (SELECT * FROM outbox INDEXED BY outbox_due WHERE not_before <= ?1 ORDER BY id LIMIT ?2) o
- LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
-
-/// With more rows than places, every peer's oldest comes before any peer's second.
-const DUE_IN_TURNS: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
- FROM (SELECT id, row_number() OVER (PARTITION BY peer ORDER BY id) AS place
-       FROM outbox INDEXED BY outbox_due WHERE not_before <= ?1 ORDER BY place, id LIMIT ?2) first
- JOIN outbox o ON o.id = first.id
- LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY first.place, o.id";
-
 /// The index by peer is the smaller evil: without it, one peer that cannot be reached would slow down all others.
-const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.tries, o.message
+const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.message
  FROM (SELECT * FROM outbox INDEXED BY outbox_peer WHERE peer = ?1 AND not_before <= ?2 ORDER BY id LIMIT ?3) o
  LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
 
@@ -102,20 +87,6 @@ impl Store {
         .await
     }
 
-    /// Returns what may leave now: the oldest first for each peer, and the peers in turn.
-    ///
-    /// A row stays due until it is sent, put off or dropped; the caller knows which ones it holds.
-    pub async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<OutRow>, StoreError> {
-        self.read(move |c| {
-            let rows = due(c, DUE, now, limit)?;
-            if rows.len() < limit {
-                return Ok(rows);
-            }
-            due(c, DUE_IN_TURNS, now, limit)
-        })
-        .await
-    }
-
     /// Returns what may leave to one peer now, the oldest first.
     pub async fn outgoing(
         &self,
@@ -132,22 +103,15 @@ impl Store {
         .await
     }
 
-    /// Returns every peer for whom something waits.
-    pub async fn outbox_peers(&self) -> Result<Vec<PeerId>, StoreError> {
+    /// Returns every peer for whom something waits, with the number of rows and their bytes.
+    pub async fn outbox_sums(&self) -> Result<Vec<(PeerId, u64, Bytes)>, StoreError> {
         self.read(|c| {
-            let mut statement = c.prepare_cached("SELECT DISTINCT peer FROM outbox")?;
-            let rows = statement.query_map([], |row| peer_at(row, 0))?;
+            let mut statement =
+                c.prepare_cached("SELECT peer, count(*), sum(size) FROM outbox GROUP BY peer")?;
+            let rows = statement.query_map([], |row| {
+                Ok((peer_at(row, 0)?, uint_at(row, 1)?, Bytes(uint_at(row, 2)?)))
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
-    /// Returns when the next row becomes due, if any waits.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|c| {
-            Ok(c.prepare_cached("SELECT min(not_before) FROM outbox")?
-                .query_row([], |row| row.get::<_, Option<i64>>(0))?
-                .map(Timestamp))
         })
         .await
     }
@@ -167,16 +131,6 @@ impl Store {
                         .execute(params![seq, at.0])?;
                 }
             }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Puts a row off, because sending failed.
-    pub async fn retry(&self, id: i64, not_before: Timestamp) -> Result<(), StoreError> {
-        self.write(move |c| {
-            c.prepare_cached("UPDATE outbox SET tries = tries + 1, not_before = ?2 WHERE id = ?1")?
-                .execute(params![id, not_before.0])?;
             Ok(())
         })
         .await
@@ -259,19 +213,12 @@ pub(super) fn highest(c: &Connection) -> Result<i64, StoreError> {
     )
 }
 
-fn due(c: &Connection, sql: &str, now: Timestamp, limit: usize) -> Result<Vec<OutRow>, StoreError> {
-    let mut statement = c.prepare_cached(sql)?;
-    let rows = statement.query_map(params![now.0, size(limit)], out_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 fn out_row(row: &Row<'_>) -> rusqlite::Result<OutRow> {
     Ok(OutRow {
         id: row.get(0)?,
         peer: peer_at(row, 1)?,
         bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
         task: row.get::<_, Option<[u8; 16]>>(3)?.map(TaskId::from_random),
-        tries: row.get(4)?,
-        message_id: row.get(5)?,
+        message_id: row.get(4)?,
     })
 }

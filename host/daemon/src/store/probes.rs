@@ -52,10 +52,7 @@ impl Store {
         name: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (peer, name) = (
-            peer_key(peer.borrow()),
-            name.chars().take(NAME).collect::<String>(),
-        );
+        let (peer, name) = (peer_key(peer.borrow()), name.to_owned());
         self.write(move |c| put(c, &peer, &name, at)).await
     }
 
@@ -80,7 +77,13 @@ impl Store {
     }
 }
 
-fn put(c: &Connection, peer: &[u8], name: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn put(
+    c: &Connection,
+    peer: &[u8],
+    name: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let name: String = name.chars().take(NAME).collect();
     let known = c
         .prepare_cached(
             "UPDATE probe SET times = times + 1, last = ?3 WHERE peer = ?1 AND name = ?2",

@@ -8,10 +8,13 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::codec::int;
-use super::{Store, StoreError, outbox};
+use super::{Store, StoreError, known, outbox};
 
 /// How many rows one write of a sweep touches: a few milliseconds of the store's thread.
 const STEP: i64 = 500;
+/// How long a message may still be served after it was sent, and a day: an older one is refused as expired even where its
+/// transport id was forgotten.
+const REPLAY: Duration = Duration::from_secs(8 * 24 * 3_600);
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +30,8 @@ pub struct Retention {
     pub metering: Span,
     /// Messages that cannot be delivered.
     pub undelivered: Span,
-    /// The size of the database beyond which delivered bodies and logs are erased early, oldest first.
+    /// The size of the database beyond which the oldest records are removed early: bodies and logs, then tasks. A peer
+    /// that leaves a thirty-second of it waiting in the outbox is not served until it has taken some.
     pub size: Bytes,
 }
 
@@ -68,6 +72,7 @@ impl Store {
         // The record of an answer outlives the window in which it is asked for.
         let bodies = before(retention.bodies.max(retention.answers));
         let (metering, undelivered) = (before(retention.metering), before(retention.undelivered));
+        self.write(known::sort_in).await?;
         let known = self.step(move |c| by_time(c, "seen", seen)).await?
             + self.step(move |c| by_time(c, "repeat", answers)).await?;
         self.write(move |c| {
@@ -77,7 +82,7 @@ impl Store {
         .await?;
         let undelivered = self.step(move |c| unsent(c, undelivered)).await?;
         let mut erased = self.step(move |c| erase(c, bodies)).await?;
-        erased += self.shrink(retention.size).await?;
+        erased += self.shrink(retention.size, earlier(now, REPLAY)).await?;
         let tasks = self.step(move |c| forget_tasks(c, metering)).await?;
         let others = self.step(move |c| others(c, metering, bodies)).await?;
         Ok(Swept {
@@ -109,11 +114,24 @@ impl Store {
         }
     }
 
-    /// Erases delivered bodies, oldest first, until the database is no larger than it may be.
-    async fn shrink(&self, size: Bytes) -> Result<u64, StoreError> {
+    /// Makes the database no larger than it may be: erases delivered bodies, oldest first; if that is not enough,
+    /// forgets tasks that are done; if that is not enough, transport ids from before `replay`.
+    async fn shrink(&self, size: Bytes, replay: Timestamp) -> Result<u64, StoreError> {
         let mut all = 0;
         while self.used().await? > size {
-            let done = self.write(move |c| erase(c, Timestamp(i64::MAX))).await?;
+            let done = self
+                .write(move |c| {
+                    let erased = erase(c, Timestamp(i64::MAX))?;
+                    if erased > 0 {
+                        return Ok(erased);
+                    }
+                    let forgotten = forget_tasks(c, Timestamp(i64::MAX))?;
+                    if forgotten > 0 {
+                        return Ok(forgotten);
+                    }
+                    by_time(c, "seen", replay)
+                })
+                .await?;
             all += u64::try_from(done).unwrap_or(0);
             if done == 0 {
                 break;
@@ -227,7 +245,8 @@ fn used(c: &Connection) -> Result<Bytes, StoreError> {
     ))
 }
 
-fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+/// Returns the time so long before.
+pub(super) fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(
         now.0
             .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),

@@ -123,26 +123,6 @@ impl Store {
         })
         .await
     }
-
-    /// Makes changes outside of any call.
-    pub async fn state_apply(&self, writes: Vec<StateWriteRow>) -> Result<(), StoreError> {
-        self.write(move |c| apply(c, &writes)).await
-    }
-
-    /// Forgets everything that a skill remembers.
-    pub async fn state_clear(&self, skill: &str) -> Result<(), StoreError> {
-        let skill = skill.to_owned();
-        self.write(move |c| {
-            c.execute(
-                "DELETE FROM state WHERE area IN (SELECT area FROM area WHERE skill = ?1)",
-                [&skill],
-            )?;
-            c.execute("DELETE FROM area WHERE skill = ?1", [&skill])?;
-            c.execute("DELETE FROM skill_state WHERE skill = ?1", [&skill])?;
-            Ok(())
-        })
-        .await
-    }
 }
 
 /// Makes the changes, all or none: a part or a skill that would outgrow its bound refuses them.

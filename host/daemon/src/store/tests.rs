@@ -58,8 +58,24 @@ fn finish(n: u64) -> Finish {
         usage: Some(UsageRow::default()),
         writes: Vec::new(),
         log: Vec::new(),
+        probe: None,
         at: NOW,
     }
+}
+
+/// Returns what may leave, the oldest first.
+async fn due(store: &Store, now: Timestamp) -> Vec<OutRow> {
+    let mut all = Vec::new();
+    for (peer, _, _) in store.outbox_sums().await.expect("sums") {
+        all.extend(store.outgoing(peer, now, usize::MAX).await.expect("rows"));
+    }
+    all.sort_by_key(|row| row.id);
+    all
+}
+
+/// Makes changes to what skills remember.
+async fn put(store: &Store, writes: Vec<StateWriteRow>) -> Result<(), StoreError> {
+    store.write(move |c| state::apply(c, &writes)).await
 }
 
 /// Takes a request all the way to its delivered answer.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use coworker_core::{PeerId, Scheme};
@@ -16,7 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use self::frame::Frame;
-use super::{Inbound, Link, Outgoing, SendError, TransportError};
+use super::{CROWDED_PAUSE, Inbound, Kept, Link, Outgoing, SendError, TransportError};
 use crate::home::Identity;
 use crate::tasks::Tasks;
 
@@ -141,11 +142,14 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
         Ok(Err(error)) => return tracing::debug!(%error, "a loopback handshake failed"),
         Err(_) => return tracing::debug!("a loopback handshake took too long"),
     };
-    let (confirm, mut confirmed) = mpsc::channel::<(String, oneshot::Receiver<()>)>(LANE);
-    let confirmations = async move {
+    let (confirm, mut confirmed) = mpsc::channel::<(String, oneshot::Receiver<Kept>)>(LANE);
+    let crowded = AtomicBool::new(false);
+    let confirmations = async {
         while let Some((id, kept)) = confirmed.recv().await {
-            if kept.await.is_err() {
-                continue;
+            match kept.await {
+                Ok(Kept::Done) => {}
+                Ok(Kept::Crowded) => crowded.store(true, Ordering::Relaxed),
+                Err(_) => continue,
             }
             let confirmation = Frame::Kept { id };
             if confirmation.write(&mut write).await.is_err() {
@@ -153,7 +157,9 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
             }
         }
     };
-    let messages = async move {
+    let messages = async {
+        // Moved in: with this end gone, the confirmations end too.
+        let confirm = confirm;
         while let Ok(Some(frame)) = frame::read(&mut read).await {
             let Frame::Message { id, sent, bytes } = frame else {
                 continue;
@@ -168,6 +174,9 @@ async fn serve(stream: UnixStream, identity: &Identity, inbox: mpsc::Sender<Inbo
             };
             if inbox.send(message).await.is_err() || confirm.send((id, on_disk)).await.is_err() {
                 break;
+            }
+            if crowded.swap(false, Ordering::Relaxed) {
+                tokio::time::sleep(CROWDED_PAUSE).await;
             }
         }
     };

@@ -18,7 +18,8 @@ pub struct Bounds {
     pub all_bytes: Bytes,
     /// Bytes of all peers of tier 0.
     pub untrusted_bytes: Bytes,
-    /// Guests alive at a time. One peer may have half, whether or not others wait now: they may come.
+    /// Guests alive at a time. One peer may have half, and so may all peers of tier 0 together, whether or not others
+    /// wait now: they may come.
     pub live: usize,
 }
 
@@ -44,6 +45,8 @@ struct Line<T> {
     requests: usize,
     bytes: usize,
     live: usize,
+    /// How many of those started while the peer was of tier 0.
+    strange: usize,
     untrusted: bool,
 }
 
@@ -54,6 +57,7 @@ impl<T> Default for Line<T> {
             requests: 0,
             bytes: 0,
             live: 0,
+            strange: 0,
             untrusted: false,
         }
     }
@@ -70,6 +74,7 @@ pub struct Lines<T> {
     bytes: usize,
     untrusted_requests: usize,
     untrusted_bytes: usize,
+    untrusted_live: usize,
     live: usize,
 }
 
@@ -84,6 +89,7 @@ impl<T> Lines<T> {
             bytes: 0,
             untrusted_requests: 0,
             untrusted_bytes: 0,
+            untrusted_live: 0,
             live: 0,
         }
     }
@@ -146,15 +152,16 @@ impl<T> Lines<T> {
             let Some(peer) = self.round.pop_front() else {
                 break;
             };
-            let crowded = self
-                .lines
-                .get(&peer)
-                .is_none_or(|line| line.live >= (self.bounds.live / 2).max(1));
+            let half = (self.bounds.live / 2).max(1);
+            let tier = tier(&peer);
+            let stranger = tier == Tier::Untrusted;
+            let crowded = self.lines.get(&peer).is_none_or(|line| line.live >= half)
+                || (stranger && self.untrusted_live >= half);
             if crowded {
                 self.round.push_back(peer);
                 continue;
             }
-            if let Err(wait) = rate(&peer, tier(&peer)) {
+            if let Err(wait) = rate(&peer, tier) {
                 soonest = Some(soonest.map_or(wait, |least| least.min(wait)));
                 self.round.push_back(peer);
                 continue;
@@ -166,6 +173,10 @@ impl<T> Lines<T> {
                 continue;
             };
             line.live += 1;
+            if stranger {
+                line.strange += 1;
+                self.untrusted_live += 1;
+            }
             let more = !line.waiting.is_empty();
             self.live += 1;
             self.release(&peer, bytes);
@@ -182,6 +193,11 @@ impl<T> Lines<T> {
         if let Some(line) = self.lines.get_mut(peer) {
             line.live = line.live.saturating_sub(1);
             self.live = self.live.saturating_sub(1);
+            // Which of a peer's requests has ended does not matter: those it sent as a stranger started first.
+            if line.strange > 0 {
+                line.strange -= 1;
+                self.untrusted_live = self.untrusted_live.saturating_sub(1);
+            }
         }
         self.tidy(peer);
     }

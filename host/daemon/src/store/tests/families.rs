@@ -347,7 +347,7 @@ async fn one_callers_state_is_not_anothers() {
         put(&bob, "k/1", Some("c")),
         put(&shared, "x", Some("d")),
     ];
-    store.state_apply(writes).await.expect("writes");
+    super::put(&store, writes).await.expect("writes");
     let get = |area: &AreaRow, key: &str| store.state_get(area.clone(), key.to_owned());
     assert_eq!(
         get(&ann, "k/1").await.expect("a value"),
@@ -376,34 +376,25 @@ async fn one_callers_state_is_not_anothers() {
             .expect("keys")
             .is_empty()
     );
-    store
-        .state_apply(vec![
-            put(&ann, "k/1", Some("longer")),
-            put(&ann, "k/2", None),
-        ])
-        .await
-        .expect("writes");
+    let writes = vec![put(&ann, "k/1", Some("longer")), put(&ann, "k/2", None)];
+    super::put(&store, writes).await.expect("writes");
     let used = store.state_used(ann.clone()).await.expect("a sum");
     assert_eq!((used.caller.0, used.skill.0), (3 + 6 + 64, 73 + 68 + 66));
-    store.state_clear("notes").await.expect("a clearing");
-    assert_eq!(
-        store.state_used(ann).await.expect("a sum"),
-        StateUse::default()
-    );
 }
 
 #[tokio::test]
 async fn state_cannot_outgrow_a_caller_nor_a_skill() {
     let store = store();
     let put = |caller: u32, size: usize| {
-        store.state_apply(vec![StateWriteRow {
+        let write = StateWriteRow {
             area: AreaRow {
                 skill: "notes".to_owned(),
                 caller: Some(CallerKey(caller.to_string())),
             },
             key: "k".to_owned(),
             value: (size > 0).then(|| vec![0; size]),
-        }])
+        };
+        super::put(&store, vec![write])
     };
     assert!(matches!(
         put(0, 1 << 20).await,
@@ -424,30 +415,4 @@ async fn state_cannot_outgrow_a_caller_nor_a_skill() {
     ));
     put(3, 0).await.expect("less");
     put(16, 1).await.expect("there is room again");
-}
-
-#[tokio::test]
-async fn recent_logs_come_in_order() {
-    let store = store();
-    for n in 1..=3u64 {
-        store.accept(arrival(n)).await.expect("a request");
-        let line = |part| LogRow::new(NOW, LogLevel::Warn, format!("{n}.{part}"));
-        store
-            .finish(Finish {
-                log: vec![line(1), line(2)],
-                ..finish(n)
-            })
-            .await
-            .expect("an end");
-    }
-    let recent = store.recent(3).await.expect("lines");
-    let lines: Vec<_> = recent
-        .iter()
-        .map(|(task, row)| (*task, row.line.as_str()))
-        .collect();
-    assert_eq!(
-        lines,
-        [(task(2), "2.2"), (task(3), "3.1"), (task(3), "3.2")]
-    );
-    assert_eq!(store.logs(task(9)).await.expect("no lines"), []);
 }

@@ -83,10 +83,7 @@ async fn what_is_open_or_not_delivered_stays() {
         store.running().await.expect("rows")[0].body.as_deref(),
         Some(b"request 2".as_slice())
     );
-    assert_eq!(
-        store.due(later(400 * DAY), 9).await.expect("rows")[0].bytes,
-        b"answer 3"
-    );
+    assert_eq!(due(&store, later(400 * DAY)).await[0].bytes, b"answer 3");
 }
 
 #[tokio::test]
@@ -197,4 +194,34 @@ async fn strangers_probes_and_old_answers_are_forgotten() {
         .map(|row| row.peer)
         .collect();
     assert_eq!(left, [peer(2)], "a block is never forgotten by itself");
+}
+
+#[tokio::test]
+async fn a_database_that_is_too_large_lets_go_of_the_oldest_tasks_but_not_of_fresh_transport_ids() {
+    let store = store();
+    let all = (0..4_000).map(|n| store.accept(arrival(n)));
+    futures::future::join_all(all).await;
+    let all = (1..4_000).map(|n| {
+        store.finish(Finish {
+            reply: None,
+            usage: None,
+            ..finish(n)
+        })
+    });
+    futures::future::join_all(all).await;
+    let before = store.used().await.expect("a size");
+    let small = Retention {
+        size: Bytes(before.0 * 3 / 4),
+        ..Retention::default()
+    };
+    store.sweep(later(1), &small).await.expect("a sweep");
+    assert!(store.used().await.expect("a size") <= small.size);
+    assert!(
+        store.task(task(0)).await.expect("a read").is_some(),
+        "it is open"
+    );
+    assert!(store.task(task(1)).await.expect("a read").is_none());
+    assert!(store.task(task(3_999)).await.expect("a read").is_some());
+    let again = store.accept(arrival(1)).await.expect("an outcome");
+    assert!(matches!(again, Accepted::SameMessage { .. }), "{again:?}");
 }

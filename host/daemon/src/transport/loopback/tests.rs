@@ -59,7 +59,7 @@ async fn messages_arrive_from_whoever_signed_and_are_confirmed_when_kept() {
             (&message.from, message.id.as_str(), message.bytes.as_slice()),
             (&ann.link.me, "m1", b"hello".as_slice())
         );
-        message.kept.send(()).expect("the transport waits");
+        message.kept.send(Kept::Done).expect("the transport waits");
     };
     let (sent, ()) = tokio::join!(send(&ann, &to, "m1", b"hello"), receive);
     assert_eq!(sent, Ok(()));
@@ -101,7 +101,7 @@ async fn a_peer_that_is_not_there_is_unreachable_and_another_is_not() {
             .await
             .expect("a message")
             .kept
-            .send(())
+            .send(Kept::Done)
     };
     let (sent, _) = tokio::join!(send(&ann, &to, "m3", b"x"), receive);
     assert_eq!(sent, Ok(()));

@@ -142,3 +142,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn strangers_together_have_half_of_the_places() {
+    let mut lines = Lines::new(bounds());
+    let tier = |peer: &PeerId| {
+        if *peer == self::peer(1) {
+            Tier::Known
+        } else {
+            Tier::Untrusted
+        }
+    };
+    for n in 2..9 {
+        join(&mut lines, n, Tier::Untrusted, n.into(), 1).expect("room");
+    }
+    let mut running = Vec::new();
+    while let Next::Start(peer, _) = lines.next(tier, free) {
+        running.push(peer);
+    }
+    assert_eq!(running.len(), 4, "half of eight, however many names");
+    join(&mut lines, 1, Tier::Known, 1, 1).expect("room");
+    assert_eq!(lines.next(tier, free), Next::Start(peer(1), 1));
+    lines.ended(&running[0]);
+    assert!(matches!(lines.next(tier, free), Next::Start(..)));
+    assert!(matches!(lines.next(tier, free), Next::Idle));
+}
