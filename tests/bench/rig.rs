@@ -9,7 +9,7 @@ use coworker_core::{Digest, PeerId, Tier};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
 use coworker_host::home::Home;
-use coworker_host::host::{Host, HostOptions};
+use coworker_host::host::{Host, HostOptions, OpenHome};
 use coworker_host::store::{Store, StoreOptions};
 use coworker_host::tasks::Tasks;
 use coworker_host::transport::{CROWDED_PAUSE, Inbound, Kept, Link};
@@ -84,25 +84,23 @@ impl Rig {
         config.host.name = "bench".to_owned();
         let home = Home::create(&dir.path().join("home")).expect("a home");
         quarantine(&home, deadly).await;
-        let lock = home.lock().expect("nobody else is here");
-        let identity = home.identity().expect("a key");
+        let opened = OpenHome::open(home, config).expect("nobody else is here");
         let (inbox, receiver) = mpsc::channel(64);
         let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
         let link = Link {
-            me: identity.peer(),
+            me: opened.identity.peer(),
             inbox: receiver,
             outbox,
+            network: None,
         };
-        let tasks = Tasks::new();
+        let tasks = opened.tasks.clone();
         let options = HostOptions {
             paths: vec![served],
             serving: true,
             program: Some(PathBuf::from(env!("CARGO_BIN_EXE_coworker-host"))),
             ..HostOptions::default()
         };
-        let host = Host::open(home, config, lock, &identity, &link, tasks.clone(), options)
-            .await
-            .expect("a host");
+        let host = Host::open(opened, &link, options).await.expect("a host");
         let waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Instant>>>> = Arc::default();
         let answers = waiting.clone();
         tasks.spawn(async move {

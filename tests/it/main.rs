@@ -21,3 +21,4 @@ mod refusals;
 mod support;
 mod tidy;
 mod trust;
+mod xmtp;

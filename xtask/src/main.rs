@@ -1,6 +1,7 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
 mod samples;
+mod sidecar;
 mod wasm;
 
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ cargo xtask TASK
   demo                  build what is missing, serve the samples, call them as a peer, and show it
   test                  every check and every test
   samples [--only rust] build the sample skills into target/skills/
+  sidecar               install the XMTP client into target/xmtp-sidecar/
   bench [GROUP…] [--json] [--smoke]
                         call, start, memory, refusal, hostile, recover";
 
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
         "demo" => demo(&root, rest),
         "test" => test(&root),
         "samples" => build_samples(&root, rest),
+        "sidecar" => {
+            sidecar::sidecar(&root).map(|out| say(&format!("the sidecar is in {}", out.display())))
+        }
         "bench" => bench(&root, rest),
         "help" | "--help" | "-h" => {
             say(USAGE);
@@ -106,6 +111,7 @@ fn test(root: &Path) -> Result<()> {
     samples::samples(root, false)?;
     samples::fixtures(root)?;
     samples::test(root)?;
+    sidecar::sidecar(root)?;
     cargo(
         root,
         "lints",

@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod logs;
 mod new;
+mod node;
 mod peers;
 mod reach;
 mod serve;
@@ -95,6 +96,8 @@ enum Command {
     Doctor,
     /// Show what happened
     Logs(logs::Options),
+    /// Run an XMTP node for the agents of this machine
+    Node(node::Options),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -180,7 +183,7 @@ fn perform(context: &Context, command: Command) -> Result<(), Failure> {
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
-    if !matches!(command, Command::Serve(_)) {
+    if !matches!(command, Command::Serve(_) | Command::Node(_)) {
         trace::for_commands();
     }
     match command {
@@ -196,6 +199,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Doctor => doctor::run(context).await,
         Command::Logs(options) => logs::run(context, options).await,
         Command::Config(command) => config::run(context, &command),
+        Command::Node(options) => node::run(context, options).await,
         Command::Usage(options) => usage::run(context, &options).await,
         Command::Demo(options) => demo::run(context, options).await,
         Command::Completions(options) => completions::run(&context.ui, &options),

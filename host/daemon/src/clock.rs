@@ -47,6 +47,14 @@ pub fn long_token() -> String {
     format!("{:032x}", u128::from_be_bytes(random()))
 }
 
+/// Returns how long to wait after so many failures: twice as long each time, from `first` to `last`, and a quarter more or
+/// less, so that those who failed together do not come back together.
+pub fn pause(first: Duration, last: Duration, failures: u32) -> Duration {
+    let pause = first.saturating_mul(1 << failures.min(10)).min(last);
+    let jitter = 0.75 + f64::from(u16::from_be_bytes(random())) / f64::from(u16::MAX) / 2.0;
+    pause.mul_f64(jitter)
+}
+
 /// The grid of release times, fixed when the host starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Boundary {
@@ -77,6 +85,15 @@ impl Default for Boundary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_last_one() {
+        let (first, last) = (Duration::from_millis(200), Duration::from_secs(60));
+        for (failures, expected) in [(0, first), (3, first * 8), (30, last), (u32::MAX, last)] {
+            let pause = pause(first, last, failures);
+            assert!(pause >= expected.mul_f64(0.75) && pause <= expected.mul_f64(1.25));
+        }
+    }
 
     #[test]
     fn the_boundary_is_always_ahead_and_never_far() {

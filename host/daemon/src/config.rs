@@ -5,6 +5,7 @@ mod error;
 mod keys;
 mod limits;
 mod load;
+mod network;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use error::ConfigError;
 pub use keys::{Key, keys, markdown, starter};
 pub use limits::{AboveCeiling, LimitsConfig};
 pub use load::{Origin, Override, Setting, Settings};
+pub use network::{Transport, XmtpConfig, XmtpEnv};
 
 use crate::store::Retention;
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The transport between hosts of one machine.
     pub loopback: LoopbackConfig,
+    /// The transport over XMTP.
+    pub xmtp: XmtpConfig,
 }
 
 /// `[host]`.
@@ -52,6 +56,9 @@ pub struct HostConfig {
     pub grace: Span,
     /// Guests alive at a time.
     pub live_instances: u32,
+    /// What carries messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
 }
 
 /// `[peers]`.
@@ -177,6 +184,7 @@ impl Default for HostConfig {
             updates: Updates::default(),
             grace: Span::secs(10),
             live_instances: 64,
+            transport: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod error;
 mod identity;
 mod safety;
+mod wallet;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -16,6 +17,7 @@ use crate::clock;
 
 pub use error::HomeError;
 pub use identity::{Identity, fingerprint};
+pub use wallet::{Wallet, hex};
 
 /// The folder's name under the user's own folder.
 const DEFAULT: &str = ".coworker-host";
@@ -116,6 +118,11 @@ impl Home {
         Identity::load(self)
     }
 
+    /// Reads the key of the host's wallet. A home that has none yet gets one.
+    pub fn wallet(&self) -> Result<Wallet, HomeError> {
+        Wallet::open(self)
+    }
+
     /// Returns the folder itself, without symbolic links.
     pub fn root(&self) -> &Path {
         &self.root
@@ -129,6 +136,21 @@ impl Home {
     /// Returns where the host's key is.
     pub fn identity_key(&self) -> PathBuf {
         self.root.join("identity.key")
+    }
+
+    /// Returns where the key of the host's wallet is.
+    pub fn wallet_key(&self) -> PathBuf {
+        self.root.join("wallet.key")
+    }
+
+    /// Returns the folder of what belongs to XMTP: the program that carries messages, and a folder for each network.
+    pub fn xmtp(&self) -> PathBuf {
+        self.root.join("xmtp")
+    }
+
+    /// Makes a folder of the home that is ours alone, if it is not there.
+    pub fn make_folder(&self, path: &Path) -> Result<(), HomeError> {
+        make_folder(path)
     }
 
     /// Returns where the database is.

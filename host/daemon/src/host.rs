@@ -3,6 +3,7 @@
 
 mod calling;
 mod handle;
+mod opened;
 mod people;
 mod report;
 mod shelf;
@@ -13,26 +14,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use coworker_core::{
-    Bytes, CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode,
+    CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode,
 };
 use coworker_sandbox::{Ports, Sandbox};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Answer, Asks};
 use crate::clock::{self, Boundary};
 use crate::config::Config;
-use crate::home::{Home, HomeLock, Identity};
+use crate::home::{Home, HomeLock};
 use crate::inbox::Counters;
 use crate::outbox::Outbox;
 use crate::perform::Waiting;
 use crate::port;
 use crate::report::Failure;
 use crate::skills::{Skills, SkillsOptions};
-use crate::store::{OutRow, Store, StoreError, StoreOptions, TaskState};
+use crate::store::{OutRow, Store, StoreError, TaskState};
 use crate::tasks::{Background, Tasks};
-use crate::transport::Link;
+use crate::transport::{Link, xmtp};
 use crate::trust::Trust;
 use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
 
@@ -40,6 +41,8 @@ use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
 const TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The largest message that a transport carries.
 const LARGEST_SENT: usize = 900 << 10;
+
+pub use opened::OpenHome;
 
 /// What a host is to do.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +100,8 @@ pub struct Host {
     pub jobs: Tasks,
     /// Who we are.
     pub me: PeerId,
+    /// The network that carries messages, if one does.
+    pub network: Option<xmtp::Network>,
     /// What we call ourselves.
     pub name: String,
     /// Makes callers' keys, which lead back to nobody without it.
@@ -119,22 +124,18 @@ pub struct Host {
 impl Host {
     /// Opens a home and connects its parts to a transport. Nothing runs before `start`.
     pub async fn open(
-        home: Home,
-        config: Config,
-        lock: HomeLock,
-        identity: &Identity,
+        opened: OpenHome,
         link: &Link,
-        tasks: Tasks,
         options: HostOptions,
     ) -> Result<Arc<Self>, Failure> {
-        let kept = &config.retention;
-        let options_of_store = StoreOptions {
-            answers: kept.answers.0,
-            // What is delivered is erased early beyond `size`; twice that is the hard stop.
-            max_size: Some(Bytes(kept.size.0.saturating_mul(2))),
-            ..StoreOptions::default()
-        };
-        let store = Store::open(&home.store(), options_of_store)?;
+        let OpenHome {
+            home,
+            config,
+            identity,
+            store,
+            tasks,
+            lock,
+        } = opened;
         let network = port::http::Network::new(port::http::environment()).map_err(|error| {
             Failure::internal("the HTTP client cannot be set up").cause(error.to_string())
         })?;
@@ -204,6 +205,7 @@ impl Host {
             jobs: Tasks::new(),
             intake: Tasks::new(),
             me: link.me.clone(),
+            network: link.network.clone(),
             name: config.host.name.clone(),
             caller_secret: identity.derive("coworker-host caller partition v1"),
             largest_message: LARGEST_SENT,
@@ -236,6 +238,10 @@ impl Host {
             .spawn(crate::inbox::run(self.clone(), link.inbox));
         self.intake.spawn(crate::perform::run(self.clone()));
         self.intake.spawn(crate::server::housekeeping(self.clone()));
+        if let Some(network) = &self.network {
+            let reached = follow(network.watch(), self.outbox.clone(), self.intake.clone());
+            self.intake.spawn(reached);
+        }
         Ok(())
     }
 
@@ -300,7 +306,7 @@ impl Host {
             &envelope,
             &Sender {
                 name: &self.name,
-                wallet: None,
+                wallet: self.network.as_ref().map(xmtp::Network::wallet),
             },
         )
     }
@@ -363,6 +369,19 @@ impl Host {
 
     fn runs(&self) -> MutexGuard<'_, HashMap<TaskId, (PeerId, CancellationToken)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends what waits whenever the network is back.
+async fn follow(mut status: watch::Receiver<xmtp::Status>, outbox: Outbox, intake: Tasks) {
+    loop {
+        tokio::select! {
+            () = intake.stopped() => return,
+            changed = status.changed() => if changed.is_err() { return },
+        }
+        if status.borrow_and_update().state == xmtp::State::Ready {
+            outbox.awake_all();
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod control;
 pub mod home;
 pub mod host;
 pub mod inbox;
+pub mod local_node;
 pub mod outbox;
 pub mod perform;
 pub mod port;

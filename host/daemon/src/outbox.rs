@@ -137,6 +137,14 @@ impl Outbox {
         }
     }
 
+    /// Notes that the network is back, so that nobody need wait longer.
+    pub fn awake_all(&self) {
+        let sleepers: Vec<PeerId> = lock(&self.asleep).drain().collect();
+        for peer in sleepers {
+            self.order(Command::Awake(peer));
+        }
+    }
+
     /// Forgets what is held in memory for a peer whose rows were dropped.
     pub fn reload(&self, peer: &PeerId) {
         self.owed.forget(peer);
@@ -354,13 +362,9 @@ impl Sender {
         lane.forget_waiting();
         lane.more = true;
         if lane.asleep_until.is_none() {
-            let pause = FIRST_PAUSE
-                .saturating_mul(1 << lane.failures.min(10))
-                .min(LAST_PAUSE);
-            let jitter =
-                0.75 + f64::from(u16::from_be_bytes(clock::random())) / f64::from(u16::MAX) / 2.0;
+            let pause = clock::pause(FIRST_PAUSE, LAST_PAUSE, lane.failures);
             lane.failures = lane.failures.saturating_add(1);
-            lane.asleep_until = Some(Instant::now() + pause.mul_f64(jitter));
+            lane.asleep_until = Some(Instant::now() + pause);
             lock(&self.asleep).insert(peer.clone());
         }
     }

@@ -1,5 +1,7 @@
 //! A serving host from start to end: lock, open, connect, listen for the owner, drain, close.
 
+mod link;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +12,10 @@ use crate::clock;
 use crate::config::Config;
 use crate::control;
 use crate::home::Home;
-use crate::host::{Host, HostOptions};
+use crate::host::{Host, HostOptions, OpenHome};
 use crate::report::Failure;
 use crate::tasks::Tasks;
-use crate::transport::{self, Link, loopback};
+use crate::transport::{self, Link};
 
 /// How often what was kept long enough is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -40,7 +42,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the home, connects it to the loopback transport and starts serving.
+    /// Opens the home, connects it to its transport and starts serving.
     pub async fn bind(home: Home, config: Config, options: ServeOptions) -> Result<Self, Failure> {
         let grace = config.host.grace.0;
         let options = HostOptions {
@@ -114,18 +116,9 @@ async fn open(
     config: Config,
     options: HostOptions,
 ) -> Result<(Arc<Host>, Link), Failure> {
-    let lock = home.lock()?;
-    let identity = Arc::new(home.identity()?);
-    let tasks = Tasks::new();
-    let dir = config.loopback.folder();
-    let link = loopback::open(&dir, identity.clone(), &tasks)
-        .await
-        .map_err(|error| {
-            Failure::config("the loopback transport cannot be opened")
-                .cause(error.to_string())
-                .hint("set `[loopback] dir` in config.toml to a folder of your own")
-        })?;
-    let host = Host::open(home, config, lock, &identity, &link, tasks, options).await?;
+    let opened = OpenHome::open(home, config)?;
+    let link = link::open(&opened, options.serving).await?;
+    let host = Host::open(opened, &link, options).await?;
     Ok((host, link))
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 mod approvals;
 mod asked;
 mod codec;
+mod cursors;
 mod deaths;
 mod error;
 mod inbox;
@@ -33,6 +34,7 @@ mod usage;
 
 pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
 pub use asked::{AnswerRow, AskedRow};
+pub use cursors::CursorRow;
 pub use error::StoreError;
 pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent};
 pub use logs::{LogLevel, LogRow};

@@ -1,7 +1,8 @@
 //! How bytes come and go. A transport is a pair of channel ends: it authenticates who sent something, carries bytes,
-//! and knows nothing of what they mean.
+//! and knows nothing of what they mean. `loopback` joins hosts of one machine, `xmtp` joins hosts over a network.
 
 pub mod loopback;
+pub mod xmtp;
 
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Link {
     pub inbox: mpsc::Receiver<Inbound>,
     /// What goes out.
     pub outbox: mpsc::Sender<Outgoing>,
+    /// What else there is to know, where a network lies between.
+    pub network: Option<xmtp::Network>,
 }
 
 /// A transport could not be opened.
@@ -103,5 +106,13 @@ pub enum TransportError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// The bridge to the network does not come up.
+    #[error("{why}")]
+    Broken {
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
     },
 }

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ui::{Colour, Latest, Ui};
 use super::{Context, init, reach, show, skills, trace};
+use crate::config::{Config, Transport, XmtpEnv};
 use crate::control::{Note, Progress, Request};
 use crate::home::Home;
 use crate::report::{Failure, printable};
@@ -29,8 +30,13 @@ pub(super) struct Options {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The network that carries messages
-    #[arg(long, value_enum, default_value_t = Transport::Loopback)]
-    transport: Transport,
+    ///
+    /// [default: as configured; else xmtp with --env, loopback without]
+    #[arg(long, value_enum)]
+    transport: Option<Transport>,
+    /// The XMTP network [default: as configured, else local]
+    #[arg(long, value_enum)]
+    env: Option<XmtpEnv>,
     /// Grant what the skills of every PATH ask for, without a question
     #[arg(long)]
     allow_grants: bool,
@@ -39,17 +45,11 @@ pub(super) struct Options {
     dev: bool,
 }
 
-/// The networks that a host can be reached over.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Transport {
-    /// Other hosts on this machine
-    Loopback,
-}
-
 pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failure> {
     let home = home(context)?;
-    let config = reach::load(&home)?;
+    let mut config = reach::load(&home)?;
     trace::for_serve(&config.log)?;
+    choose(context, &mut config, options.transport, options.env);
     let mut paths = Vec::new();
     for path in options.paths {
         paths.push(
@@ -62,7 +62,6 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
                 })?,
         );
     }
-    let Transport::Loopback = options.transport;
     let mut signals = Signals::listen()?;
     let serve = ServeOptions {
         paths,
@@ -83,6 +82,24 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
         () = signals.next() => context.ui.advise("finishing what is under way; press Ctrl-C again to leave at once"),
     }
     leave(server.shutdown(), &mut signals).await
+}
+
+/// Puts what the command line says about the network over what the file says.
+fn choose(
+    context: &Context,
+    config: &mut Config,
+    transport: Option<Transport>,
+    env: Option<XmtpEnv>,
+) {
+    config.xmtp.env = env.or(config.xmtp.env);
+    // A network that was named is one that is meant.
+    let meant = env.map(|_| Transport::Xmtp);
+    config.host.transport = transport.or(meant).or(config.host.transport);
+    if config.transport() == Transport::Xmtp && config.xmtp.env.is_none() {
+        context.ui.advise(
+            "no network is configured: using `local`, a node of this machine; set `[xmtp] env` to be reached from others",
+        );
+    }
 }
 
 /// Says who we are at once, and what each tier sees when everything that is there was looked at.
@@ -241,13 +258,13 @@ fn offer(ui: &Ui, ready: &Value) {
 }
 
 /// The two signals that ask a process to end.
-struct Signals {
+pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let open = |kind| {
             signal(kind)
                 .map_err(|error| Failure::internal("cannot listen for signals").caused_by(&error))
@@ -258,7 +275,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

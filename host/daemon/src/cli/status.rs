@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::ui::Ui;
 use super::{Context, reach, show};
 use crate::control::Request;
 use crate::report::Failure;
@@ -31,6 +32,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
             ui.field(key, &show::text(answer, key));
         }
         ui.field("since", &show::at(answer, "ready_at"));
+        if let Some(xmtp) = answer.get("xmtp").filter(|xmtp| xmtp.is_object()) {
+            bridge(ui, xmtp, answer.get("node"));
+        }
         ui.field("skills", &counts(answer.get("skills")));
         ui.field("tasks", &counts(answer.get("tasks")));
         ui.field("outbox", &counts(answer.get("outbox")));
@@ -39,6 +43,31 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         ui.field("turned away", &counts(answer.get("turned_away")));
     });
     Ok(())
+}
+
+/// Shows how the way to the network is.
+fn bridge(ui: &Ui, xmtp: &Value, node: Option<&Value>) {
+    let state = show::text(xmtp, "state").replace('_', " ");
+    let told = if show::has(xmtp, "why") {
+        format!("{state}: {}", show::text(xmtp, "why"))
+    } else {
+        state
+    };
+    ui.field("xmtp", &format!("{}, {told}", show::text(xmtp, "env")));
+    if show::has(xmtp, "hint") {
+        ui.field("", &show::text(xmtp, "hint"));
+    }
+    ui.field("wallet", &show::text(xmtp, "wallet"));
+    if let Some(node) = node.filter(|node| node.is_object()) {
+        let whose = if node.get("ours").and_then(Value::as_bool) == Some(true) {
+            "run by this host".to_owned()
+        } else if show::has(node, "pid") {
+            format!("run by process {}", show::text(node, "pid"))
+        } else {
+            "somebody else's".to_owned()
+        };
+        ui.field("node", &format!("{}, {whose}", show::text(node, "url")));
+    }
 }
 
 /// Returns `3 exposed, 1 hidden` for an object of counts.

@@ -38,6 +38,10 @@ const KEYS: &[(&str, &str)] = &[
         "How many skills may be alive at a time, waiting ones included",
     ),
     (
+        "host.transport",
+        "What carries messages: `loopback` to hosts of this machine, `xmtp` to hosts anywhere; `xmtp` once `xmtp.env` is set",
+    ),
+    (
         "peers.auto_grant",
         "What a peer's trust request gets without you: `none`, or `known` (tier 1)",
     ),
@@ -103,6 +107,27 @@ const KEYS: &[(&str, &str)] = &[
     (
         "loopback.dir",
         "The folder in which hosts of this machine find each other; without it, one of your own in the system's temporary folder",
+    ),
+    (
+        "xmtp.env",
+        "The XMTP network: `local` for a node of your own, `dev`, or `production`; without it, `local`",
+    ),
+    ("xmtp.node", "Where the node of the `local` network listens"),
+    (
+        "xmtp.run_node",
+        "Whether `serve` runs that node on this user's data folder where none answers",
+    ),
+    (
+        "xmtp.sends_per_5_min",
+        "How many messages may leave in five minutes; the `local` network does not count",
+    ),
+    (
+        "xmtp.node_program",
+        "The Node.js that runs the XMTP client; without it, the newest on your path",
+    ),
+    (
+        "xmtp.sidecar",
+        "A folder with the sidecar and its packages; without it, the home's own, which `bridge setup` fills",
     ),
 ];
 

@@ -37,6 +37,10 @@ fn leaves(table: &toml::Table, section: &str, found: &mut BTreeSet<String>) {
 fn what_is_documented_is_what_is_read() {
     let mut config = Config::default();
     config.loopback.dir = Some("/somewhere".into());
+    config.host.transport = Some(config.transport());
+    config.xmtp.env = Some(config.xmtp.env());
+    config.xmtp.sidecar = Some("/somewhere".into());
+    config.xmtp.node_program = Some("/somewhere".into());
     let mut read = BTreeSet::new();
     leaves(
         &toml::Table::try_from(&config).expect("a table"),

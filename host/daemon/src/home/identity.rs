@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use coworker_core::PeerId;
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer, SigningKey};
@@ -54,30 +55,11 @@ impl Identity {
 
     pub(super) fn load(home: &Home) -> Result<Self, HomeError> {
         let path = home.identity_key();
-        let bad = |why| HomeError::Key {
-            path: path.clone(),
-            why,
-        };
-        let meta = std::fs::symlink_metadata(&path)
-            .map_err(|source| HomeError::io("read", &path, source))?;
-        if !meta.is_file() {
-            return Err(bad("it is not a file"));
-        }
-        if meta.uid() != rustix::process::geteuid().as_raw() {
-            return Err(bad("it belongs to another user"));
-        }
-        if meta.mode() & 0o077 != 0 {
-            return Err(HomeError::Unsafe {
-                why: "other users may read the key".to_owned(),
-                hint: format!("run `chmod 600 {}`", path.display()),
-                path,
-            });
-        }
-        let bytes = std::fs::read(&path).map_err(|source| HomeError::io("read", &path, source))?;
-        let secret = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| bad("it is not 32 bytes long"))?;
+        let bytes = read_key(&path)?;
+        let secret = bytes.as_slice().try_into().map_err(|_| HomeError::Key {
+            path,
+            why: "it is not 32 bytes long",
+        })?;
         Ok(Self::from_secret(secret))
     }
 
@@ -91,6 +73,30 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({})", self.fingerprint())
     }
+}
+
+/// Reads the file of a key, if it is ours and nobody else may read it.
+pub(super) fn read_key(path: &Path) -> Result<Vec<u8>, HomeError> {
+    let bad = |why| HomeError::Key {
+        path: path.to_owned(),
+        why,
+    };
+    let meta =
+        std::fs::symlink_metadata(path).map_err(|source| HomeError::io("read", path, source))?;
+    if !meta.is_file() {
+        return Err(bad("it is not a file"));
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(bad("it belongs to another user"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(HomeError::Unsafe {
+            why: "other users may read the key".to_owned(),
+            hint: format!("run `chmod 600 {}`", path.display()),
+            path: path.to_owned(),
+        });
+    }
+    std::fs::read(path).map_err(|source| HomeError::io("read", path, source))
 }
 
 /// Returns under which id the owner of a public key is known on this machine.

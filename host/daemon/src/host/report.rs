@@ -33,6 +33,20 @@ impl Host {
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
             "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
+            "xmtp": self.network.as_ref().map(crate::transport::xmtp::Network::status), "node": self.node(),
+        }))
+    }
+
+    /// Returns whose the node of this user is, where it is the network.
+    fn node(&self) -> Option<Value> {
+        let url = self.network.as_ref()?.status().url?;
+        let owner = crate::local_node::data_folder()
+            .ok()
+            .and_then(|data| crate::local_node::owner(&data));
+        let owner = owner.filter(|owner| url.ends_with(&owner.address.to_string()));
+        Some(json!({
+            "url": url, "pid": owner.as_ref().map(|owner| owner.pid),
+            "ours": owner.is_some_and(|owner| owner.pid == std::process::id()),
         }))
     }
 
@@ -167,6 +181,15 @@ impl Host {
                         .to_owned(),
                 ),
             ));
+        }
+        if let Some(network) = &self.network {
+            let status = network.status();
+            let detail = match &status.why {
+                Some(why) => format!("{}: {}: {why}", status.env, status.state.words()),
+                None => format!("{}: {}", status.env, status.state.words()),
+            };
+            let is_well = status.state == crate::transport::xmtp::State::Ready;
+            checks.push(check("xmtp", is_well, detail, status.hint));
         }
         let waiting = self.store.pending().await?;
         checks.push(check(

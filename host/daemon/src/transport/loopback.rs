@@ -67,7 +67,12 @@ pub async fn open(
         outbox_out,
         tasks.clone(),
     ));
-    Ok(Link { me, inbox, outbox })
+    Ok(Link {
+        me,
+        inbox,
+        outbox,
+        network: None,
+    })
 }
 
 fn prepare(dir: &Path) -> Result<(), TransportError> {

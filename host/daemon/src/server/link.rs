@@ -1,0 +1,73 @@
+//! Connects a home to the transport that its owner chose.
+
+use std::sync::Arc;
+
+use crate::config::{Transport, XmtpEnv};
+use crate::host::OpenHome;
+use crate::local_node;
+use crate::report::Failure;
+use crate::transport::{Link, TransportError, loopback, xmtp};
+
+/// Opens the transport of a home.
+pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failure> {
+    match opened.config.transport() {
+        Transport::Loopback => {
+            let dir = opened.config.loopback.folder();
+            loopback::open(&dir, opened.identity.clone(), &opened.tasks)
+                .await
+                .map_err(|error| {
+                    Failure::config("the loopback transport cannot be opened")
+                        .cause(error.to_string())
+                        .hint("set `[loopback] dir` in config.toml to a folder of your own")
+                })
+        }
+        Transport::Xmtp => {
+            let options = options(opened)?;
+            // A command that finds no network says so; a host that stays makes one.
+            let runs_node = serving && opened.config.xmtp.run_node;
+            let url = options.url.clone().filter(|_| runs_node);
+            let node = match &url {
+                Some(url) => local_node::first(url).await,
+                None => None,
+            };
+            let link = xmtp::open(options, &opened.tasks).await.map_err(refused)?;
+            if let (Some(url), Some(network)) = (url, &link.network) {
+                let tasks = &opened.tasks;
+                tasks.spawn(local_node::keep(url, node, network.watch(), tasks.clone()));
+            }
+            Ok(link)
+        }
+    }
+}
+
+fn options(opened: &OpenHome) -> Result<xmtp::Options, Failure> {
+    let (home, config) = (&opened.home, &opened.config.xmtp);
+    let env = config.env();
+    let purpose = format!("coworker-host xmtp database of {} v1", env.name());
+    Ok(xmtp::Options {
+        record: xmtp::Record::open(home, env.name())?,
+        store: opened.store.clone(),
+        env: env.name(),
+        url: config.url(),
+        wallet: Arc::new(home.wallet()?),
+        database_key: opened.identity.derive(&purpose),
+        sidecar: xmtp::SidecarFolder::locate(home, config.sidecar().as_deref()),
+        node_program: config.node_program(),
+        sends_per_5_min: config.sends_per_5_min(),
+        offline_hint: (env == XmtpEnv::Local)
+            .then_some("run `coworker-host node`, or check `[xmtp] node`"),
+        patience: xmtp::Patience::default(),
+        home: home.clone(),
+    })
+}
+
+fn refused(error: TransportError) -> Failure {
+    let failure =
+        Failure::unreachable("the XMTP transport cannot be opened").cause(error.to_string());
+    match error {
+        TransportError::Broken {
+            hint: Some(hint), ..
+        } => failure.hint(hint),
+        _ => failure,
+    }
+}

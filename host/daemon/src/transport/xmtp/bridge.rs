@@ -1,0 +1,347 @@
+//! Keeps a sidecar running and carries what goes through it. One loop owns everything, so that nothing can be half done;
+//! it waits for nothing but the next event.
+
+mod flow;
+mod hear;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use coworker_core::PeerId;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::cursor::{Cursors, Mark};
+use super::frame::{Frame, LARGEST, Order};
+use super::pace::{Bucket, Queues};
+use super::process::Process;
+use super::program::NodeProgram;
+use super::status::{State, Status, Trouble};
+use super::{Options, Question};
+use crate::clock;
+use crate::tasks::Tasks;
+use crate::transport::{Inbound, Outgoing, SendError};
+
+/// How many messages the sidecar may hand over before the host has taken the first: what a flood can put before another
+/// peer's message.
+const CREDIT: usize = 256;
+/// Messages on the wire, of all peers and of one.
+const FLIGHT: usize = 64;
+const FLIGHT_OF_ONE: usize = 4;
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// The pauses between tries grow from the first to the last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// As do those after the network said that we are too fast.
+const SLOWED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long after the store's trouble a message is asked for again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+type Keeping = BoxFuture<'static, (PeerId, u64, bool)>;
+type Waking = BoxFuture<'static, (PeerId, Option<Mark>)>;
+
+/// A message on the wire.
+struct Flight {
+    message: Outgoing,
+    since: Instant,
+}
+
+/// A sidecar that runs, and how far we are with it.
+struct Session {
+    process: Process,
+    /// Tells one sidecar's credit from the next one's.
+    number: u64,
+    started: Instant,
+    /// It has said who it is.
+    ready: bool,
+    online: bool,
+    pinged: Instant,
+    pings: u64,
+    /// When it last said anything.
+    heard: Instant,
+}
+
+/// The loop's own.
+pub(super) struct Bridge {
+    options: Options,
+    tasks: Tasks,
+    status: watch::Sender<Status>,
+    outbox: mpsc::Receiver<Outgoing>,
+    questions: mpsc::Receiver<Question>,
+    /// To the forwarder, which waits where this loop may not.
+    inbox: mpsc::UnboundedSender<(u64, Inbound)>,
+    forwarded: mpsc::UnboundedReceiver<u64>,
+    session: Option<Session>,
+    sessions: u64,
+    failures: u32,
+    start_at: Instant,
+    queues: Queues,
+    flights: HashMap<u64, Flight>,
+    asked: HashMap<u64, oneshot::Sender<Result<Option<PeerId>, SendError>>>,
+    numbers: u64,
+    bucket: Bucket,
+    slowed_until: Option<Instant>,
+    slowed: u32,
+    cursors: Cursors,
+    keeping: FuturesUnordered<Keeping>,
+    again: FuturesUnordered<Waking>,
+}
+
+impl Bridge {
+    pub(super) fn new(
+        options: Options,
+        cursors: Cursors,
+        status: watch::Sender<Status>,
+        ends: (mpsc::Receiver<Outgoing>, mpsc::Receiver<Question>),
+        inbox: mpsc::Sender<Inbound>,
+        tasks: &Tasks,
+    ) -> Self {
+        let (to_forwarder, messages) = mpsc::unbounded_channel();
+        let (credit, forwarded) = mpsc::unbounded_channel();
+        tasks.spawn(forward(messages, inbox, credit, tasks.clone()));
+        Self {
+            bucket: Bucket::new(options.sends_per_5_min),
+            tasks: tasks.clone(),
+            outbox: ends.0,
+            questions: ends.1,
+            inbox: to_forwarder,
+            forwarded,
+            session: None,
+            sessions: 0,
+            failures: 0,
+            start_at: Instant::now(),
+            queues: Queues::default(),
+            flights: HashMap::new(),
+            asked: HashMap::new(),
+            numbers: 0,
+            slowed_until: None,
+            slowed: 0,
+            keeping: FuturesUnordered::new(),
+            again: FuturesUnordered::new(),
+            options,
+            cursors,
+            status,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let tasks = self.tasks.clone();
+        loop {
+            tokio::select! {
+                () = tasks.stopped() => break,
+                said = next(&mut self.session) => self.hear(said).await,
+                Some(message) = self.outbox.recv(), if self.queues.has_room() => self.queues.push(message),
+                Some(question) = self.questions.recv() => self.ask(question),
+                Some(kept) = self.keeping.next() => self.settle(kept),
+                Some((peer, mark)) = self.again.next() => self.want_again(&peer, mark.as_ref()),
+                Some(session) = self.forwarded.recv() => self.credit(session),
+                _ = ticks.tick() => self.look_at_time().await,
+            }
+            self.send();
+        }
+        self.status.send_modify(|status| {
+            status.turn(State::Stopped, None);
+        });
+        if let Some(session) = self.session.take() {
+            session.process.end().await;
+        }
+        self.write_cursors().await;
+    }
+
+    // ---- the sidecar's life
+
+    async fn look_at_time(&mut self) {
+        let now = Instant::now();
+        if self.session.is_none() && now >= self.start_at {
+            self.start().await;
+        }
+        let patience = self.options.patience;
+        if let Some(session) = &mut self.session {
+            if now.duration_since(session.heard) > patience.silence {
+                let why = "the sidecar did not answer in time";
+                return self.fail(Trouble::passing(why), true).await;
+            }
+            if now.duration_since(session.pinged) >= patience.ping {
+                session.pinged = now;
+                session.pings += 1;
+                session.process.say(&Order::Ping { id: session.pings });
+            }
+            let slow = |flight: &Flight| now.duration_since(flight.since) > patience.send;
+            if self.flights.values().any(slow) {
+                let why = "a message was neither sent nor refused in time";
+                return self.fail(Trouble::passing(why), true).await;
+            }
+        }
+        self.write_cursors().await;
+        let sending = self.queues.len() + self.flights.len();
+        let slowed = self.slowed_until.filter(|until| *until > now);
+        let slowed = slowed.map(|until| clock::now().after(until - now));
+        self.status.send_if_modified(|status| {
+            let changed =
+                status.sending != sending || status.slowed_until_at.is_some() != slowed.is_some();
+            status.sending = sending;
+            status.slowed_until_at = slowed;
+            changed
+        });
+    }
+
+    async fn start(&mut self) {
+        self.turn(State::Starting, None);
+        match self.launch().await {
+            Ok(session) => {
+                let pid = session.process.id();
+                self.status.send_modify(|status| status.pid = pid);
+                self.session = Some(session);
+            }
+            Err(trouble) => self.rest(trouble),
+        }
+    }
+
+    async fn launch(&mut self) -> Result<Session, Trouble> {
+        let options = &self.options;
+        options.sidecar.prepare(&options.home)?;
+        let node =
+            NodeProgram::find(options.node_program.as_deref(), &options.sidecar.path).await?;
+        let folder = options.record.folder();
+        let process = Process::start(&node.path, &options.sidecar.index(), folder, &self.tasks)
+            .map_err(|error| Trouble::passing(format!("the sidecar cannot be started: {error}")))?;
+        let database = options.record.database();
+        let confirmed: BTreeMap<&str, (&str, String)> = self
+            .cursors
+            .restart()
+            .iter()
+            .map(|(peer, mark)| (peer.id(), (mark.id.as_str(), mark.sent_ns.to_string())))
+            .collect();
+        process.say(&Order::Hello {
+            env: options.env,
+            url: options.url.as_deref(),
+            database: database.to_str().unwrap_or_default(),
+            database_key: crate::home::hex(&options.database_key),
+            address: &options.wallet.address(),
+            version: concat!("coworker-host/", env!("CARGO_PKG_VERSION")),
+            credit: CREDIT,
+            largest: LARGEST,
+            confirmed,
+        });
+        self.sessions += 1;
+        let now = Instant::now();
+        Ok(Session {
+            process,
+            number: self.sessions,
+            started: now,
+            ready: false,
+            online: false,
+            pinged: now,
+            pings: 0,
+            heard: now,
+        })
+    }
+
+    /// Ends the sidecar, and starts another one later.
+    async fn fail(&mut self, trouble: Trouble, hung: bool) {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let lived = session.started.elapsed();
+        let trouble = if hung {
+            session.process.kill().await;
+            trouble
+        } else {
+            let words = session.process.end().await;
+            match trouble.why.is_empty() {
+                true => Trouble::read(&words),
+                false => trouble,
+            }
+        };
+        if session.ready && lived > PAUSES.1 {
+            self.failures = 0;
+        }
+        for (_, flight) in self.flights.drain() {
+            let _ = flight.message.done.send(Err(SendError::Unconfirmed));
+        }
+        for (_, asked) in self.asked.drain() {
+            let _ = asked.send(Err(SendError::Unreachable(trouble.why.clone())));
+        }
+        self.status.send_modify(|status| {
+            status.restarts += 1;
+            status.pid = None;
+        });
+        self.rest(trouble);
+    }
+
+    fn rest(&mut self, trouble: Trouble) {
+        let mends_itself = trouble.state == State::Restarting;
+        let failures = if mends_itself {
+            self.failures
+        } else {
+            u32::MAX
+        };
+        let pause = match trouble.state {
+            // Somebody may be installing it right now.
+            State::Missing => PAUSES.0 * 10,
+            _ => clock::pause(PAUSES.0, PAUSES.1, failures),
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.start_at = Instant::now() + pause;
+        if self.turn(trouble.state, Some(trouble.clone())) {
+            tracing::warn!(
+                why = trouble.why,
+                hint = trouble.hint,
+                "the bridge to XMTP is down"
+            );
+        }
+    }
+
+    fn turn(&self, state: State, why: Option<Trouble>) -> bool {
+        self.status.send_if_modified(|status| {
+            // A start that failed for the same reason as the one before is no news.
+            if state == State::Starting && status.why.is_some() {
+                return false;
+            }
+            status.turn(state, why)
+        })
+    }
+
+    fn say(&self, order: &Order<'_>) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.process.say(order))
+    }
+}
+
+async fn next(session: &mut Option<Session>) -> Option<Result<Frame, String>> {
+    match session {
+        Some(session) => session.process.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Hands messages to the host in their order, and gives credit back as it takes them.
+async fn forward(
+    mut messages: mpsc::UnboundedReceiver<(u64, Inbound)>,
+    inbox: mpsc::Sender<Inbound>,
+    credit: mpsc::UnboundedSender<u64>,
+    tasks: Tasks,
+) {
+    loop {
+        let next = tokio::select! {
+            () = tasks.stopped() => return,
+            next = messages.recv() => next,
+        };
+        let Some((session, message)) = next else {
+            return;
+        };
+        let sent = tokio::select! {
+            () = tasks.stopped() => return,
+            sent = inbox.send(message) => sent,
+        };
+        if sent.is_err() || credit.send(session).is_err() {
+            return;
+        }
+    }
+}

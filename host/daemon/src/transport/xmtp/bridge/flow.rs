@@ -1,0 +1,214 @@
+//! What comes in and what goes out.
+
+use coworker_core::{PeerId, Scheme, Timestamp};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{AGAIN, Bridge, FLIGHT, FLIGHT_OF_ONE, Flight, SLOWED};
+use crate::clock;
+use crate::report::printable;
+use crate::transport::xmtp::Question;
+use crate::transport::xmtp::cursor::Mark;
+use crate::transport::xmtp::frame::{Kind, Order};
+use crate::transport::xmtp::status::Trouble;
+use crate::transport::{Inbound, SendError};
+
+impl Bridge {
+    // ---- what comes in
+
+    pub(super) fn receive(
+        &mut self,
+        peer: &str,
+        id: String,
+        sent_ns: &str,
+        size: usize,
+        text: Option<String>,
+    ) -> Result<(), Trouble> {
+        let broken =
+            || Trouble::passing("the sidecar handed over a message without a sender or time");
+        let from: PeerId = format!("xmtp:{peer}").parse().map_err(|_| broken())?;
+        let sent_ns: i64 = sent_ns.parse().map_err(|_| broken())?;
+        let mark = Mark {
+            id: id.clone(),
+            sent_ns,
+        };
+        let ticket = self.cursors.arrived(&from, mark);
+        let Some(text) = text else {
+            tracing::warn!(peer = %from, size, "a message is too large and was dropped");
+            self.cursors.kept(&from, ticket);
+            let number = self.session.as_ref().map(|session| session.number);
+            self.credit(number.unwrap_or_default());
+            return Ok(());
+        };
+        let (kept, on_disk) = oneshot::channel();
+        let peer = from.clone();
+        self.keeping.push(Box::pin(
+            async move { (peer, ticket, on_disk.await.is_ok()) },
+        ));
+        let message = Inbound {
+            from,
+            id,
+            sent: Timestamp(sent_ns / 1_000),
+            bytes: text.into_bytes(),
+            kept,
+        };
+        let number = self.session.as_ref().map_or(0, |session| session.number);
+        // A forwarder that has ended is a host that stops: the message comes again at the next start.
+        let _ = self.inbox.send((number, message));
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self, (peer, ticket, kept): (PeerId, u64, bool)) {
+        if kept {
+            self.cursors.kept(&peer, ticket);
+        } else if let Some(mark) = self.cursors.lost(&peer, ticket) {
+            self.again.push(Box::pin(async move {
+                tokio::time::sleep(AGAIN).await;
+                (peer, mark)
+            }));
+        }
+    }
+
+    pub(super) fn want_again(&mut self, peer: &PeerId, mark: Option<&Mark>) {
+        self.say(&Order::Again {
+            peer: peer.id(),
+            id: mark.map(|mark| mark.id.as_str()),
+            sent_ns: mark.map(|mark| mark.sent_ns.to_string()),
+        });
+    }
+
+    pub(super) fn credit(&mut self, session: u64) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|now| now.number == session)
+        {
+            self.say(&Order::More { count: 1 });
+        }
+    }
+
+    pub(super) async fn write_cursors(&mut self) {
+        let changed = self.cursors.take_changed();
+        if changed.is_empty() {
+            return;
+        }
+        let (store, env) = (self.options.store.clone(), self.options.env);
+        let write = async move {
+            // What is not written is asked for again after the next start, and known then.
+            if let Err(error) = store.set_cursors(env, changed).await {
+                tracing::warn!(%error, "it could not be noted what was received");
+            }
+        };
+        if self.tasks.is_stopping() {
+            write.await;
+        } else {
+            self.tasks.spawn(write);
+        }
+    }
+
+    // ---- what goes out
+
+    /// Puts on the wire what may leave. What cannot leave now waits in the outbox and not here.
+    pub(super) fn send(&mut self) {
+        let Some(session) = self.session.as_ref().filter(|session| session.online) else {
+            let why = {
+                let status = self.status.borrow();
+                status
+                    .why
+                    .clone()
+                    .unwrap_or_else(|| status.state.words().to_owned())
+            };
+            for message in self.queues.drain() {
+                let _ = message.done.send(Err(SendError::Unreachable(why.clone())));
+            }
+            return;
+        };
+        let now = Instant::now();
+        if self.slowed_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.slowed_until = None;
+        while self.flights.len() < FLIGHT {
+            let flights = &self.flights;
+            let room = |peer: &PeerId| {
+                let theirs = flights.values().filter(|flight| flight.message.to == *peer);
+                theirs.count() < FLIGHT_OF_ONE
+            };
+            let Some(message) = self.queues.next(room) else {
+                return;
+            };
+            let text = match std::str::from_utf8(&message.bytes) {
+                Ok(text) if message.to.scheme() == Scheme::Xmtp => text,
+                _ => {
+                    let why = format!("{} is not on XMTP, or the message is no text", message.to);
+                    let _ = message.done.send(Err(SendError::Impossible(why)));
+                    continue;
+                }
+            };
+            if let Err(until) = self.bucket.take(now) {
+                self.slowed_until = Some(until);
+                self.queues.put_back(message);
+                return;
+            }
+            self.numbers += 1;
+            let order = Order::Send {
+                id: self.numbers,
+                to: message.to.id(),
+                text,
+            };
+            if !session.process.say(&order) {
+                let _ = message.done.send(Err(SendError::Unreachable(
+                    "the sidecar does not read".to_owned(),
+                )));
+                return;
+            }
+            let flight = Flight {
+                message,
+                since: now,
+            };
+            self.flights.insert(self.numbers, flight);
+        }
+    }
+
+    pub(super) fn sending_failed(&mut self, id: u64, kind: Kind, why: &str) {
+        let Some(Flight { message, .. }) = self.flights.remove(&id) else {
+            return;
+        };
+        let why = printable(why);
+        let error = match kind {
+            Kind::RateLimited => {
+                let pause = clock::pause(SLOWED.0, SLOWED.1, self.slowed);
+                self.slowed = self.slowed.saturating_add(1);
+                self.slowed_until = Some(Instant::now() + pause);
+                tracing::warn!(
+                    why,
+                    seconds = pause.as_secs_f32(),
+                    "the network wants us to be slower"
+                );
+                return self.queues.put_back(message);
+            }
+            Kind::Unreachable => SendError::Unreachable(why),
+            Kind::Unconfirmed => {
+                tracing::debug!(peer = %message.to, why, "it is not known whether a message arrived");
+                SendError::Unconfirmed
+            }
+            Kind::Impossible => SendError::Impossible(why),
+        };
+        let _ = message.done.send(Err(error));
+    }
+
+    pub(super) fn ask(&mut self, question: Question) {
+        self.numbers += 1;
+        let order = Order::Resolve {
+            id: self.numbers,
+            address: &question.address,
+        };
+        let online = self.session.as_ref().is_some_and(|session| session.online);
+        if online && self.say(&order) {
+            self.asked.insert(self.numbers, question.answer);
+        } else {
+            let why = self.status.borrow().state.words().to_owned();
+            let _ = question.answer.send(Err(SendError::Unreachable(why)));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What goes between the host and the sidecar: one JSON document a line. What the sidecar says is read strictly, because a
+//! sidecar that says anything else is broken or is not ours.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The longest line: the largest message that is taken, with every character escaped.
+pub(super) const LONGEST: usize = 6 * LARGEST + (64 << 10);
+/// The largest text that is taken from a peer, in characters. What is larger is reported without its text.
+pub(super) const LARGEST: usize = 4 << 20;
+
+/// What the host says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(super) enum Order<'a> {
+    /// The first line: who we are, and what we have.
+    Hello {
+        env: &'a str,
+        url: Option<&'a str>,
+        database: &'a str,
+        database_key: String,
+        address: &'a str,
+        version: &'a str,
+        credit: usize,
+        largest: usize,
+        confirmed: BTreeMap<&'a str, (&'a str, String)>,
+    },
+    /// The answer to a `sign`; without a signature, a refusal.
+    Signature { id: u64, signature: Option<String> },
+    /// Send this text.
+    Send { id: u64, to: &'a str, text: &'a str },
+    /// Find the inbox of a wallet.
+    Resolve { id: u64, address: &'a str },
+    /// Leave a group.
+    Leave { id: &'a str },
+    /// There is room for so many more messages.
+    More { count: usize },
+    /// Hand over again what came from a peer after this message, or everything.
+    Again {
+        peer: &'a str,
+        id: Option<&'a str>,
+        sent_ns: Option<String>,
+    },
+    /// Say that you live.
+    Ping { id: u64 },
+}
+
+/// What the sidecar says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(super) enum Frame {
+    /// It wants this text signed.
+    Sign { id: u64, text: String },
+    /// It has a client.
+    Ready {
+        inbox: String,
+        installation: String,
+        library: String,
+        node: String,
+        known: bool,
+    },
+    /// Messages come and go.
+    Online,
+    /// The network does not answer.
+    Offline { why: String },
+    /// A message of a peer. Without its text if that is too large.
+    Message {
+        peer: String,
+        id: String,
+        sent_ns: String,
+        size: usize,
+        text: Option<String>,
+    },
+    /// The network has a message of ours.
+    Sent { id: u64 },
+    /// A message of ours did not go.
+    Failed { id: u64, kind: Kind, why: String },
+    /// Whose inbox a wallet has.
+    Resolved {
+        id: u64,
+        inbox: Option<String>,
+        #[serde(default)]
+        why: Option<String>,
+    },
+    /// Somebody put us into a group.
+    Group { id: String, by: String },
+    /// It lives.
+    Pong {},
+    /// It cannot go on, and ends.
+    Trouble { why: String },
+}
+
+/// How sending failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    /// It surely did not arrive.
+    Unreachable,
+    /// The network wants us to be slower.
+    RateLimited,
+    /// It may have arrived.
+    Unconfirmed,
+    /// It can never be sent.
+    Impossible,
+}
+
+impl Order<'_> {
+    /// Returns the line, with its end.
+    pub(super) fn line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("frames are plain data");
+        line.push('\n');
+        line
+    }
+}
+
+impl Frame {
+    /// Reads a line.
+    pub(super) fn read(line: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_the_sidecar_reads_and_writes() {
+        let send = Order::Send {
+            id: 1,
+            to: "ab",
+            text: "two\nlines",
+        };
+        insta::assert_snapshot!(send.line().trim_end(), @r#"{"do":"send","id":1,"to":"ab","text":"two\nlines"}"#);
+        let again = Order::Again {
+            peer: "ab",
+            id: None,
+            sent_ns: None,
+        };
+        insta::assert_snapshot!(again.line().trim_end(), @r#"{"do":"again","peer":"ab","id":null,"sent_ns":null}"#);
+        for good in [
+            r#"{"is":"online"}"#,
+            r#"{"is":"failed","id":3,"kind":"rate_limited","why":""}"#,
+            r#"{"is":"message","peer":"a","id":"b","sent_ns":"1","size":2,"text":null}"#,
+        ] {
+            Frame::read(good).expect(good);
+        }
+        for bad in [
+            "",
+            "hello",
+            "{}",
+            r#"{"is":"own"}"#,
+            r#"{"is":"sent"}"#,
+            r#"{"is":"sent","id":-1}"#,
+        ] {
+            assert!(Frame::read(bad).is_err(), "{bad:?} is no frame");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+// Carries bytes between coworker-host and an XMTP network: JSON lines on stdin and stdout, one frame a line, diagnostics on
+// stderr. It holds no key and decides nothing. What it was given and what it gave are the host's to remember; all that it
+// keeps is the official client's own database. It ends when stdin ends.
+
+import { createInterface } from "node:readline";
+import {
+  ApiUrls,
+  Client,
+  ConsentState,
+  ContentType,
+  ConversationType,
+  IdentifierKind,
+  ListConversationsOrderBy,
+  MessageSortBy,
+  SortDirection,
+  isText,
+} from "@xmtp/node-sdk";
+
+/** The pauses between tries to reach the network, in milliseconds: from half of the first to the second. */
+const PAUSE = [200, 1_000];
+/** How many messages of a conversation are read at first when what is new is looked for. */
+const PAGE = 64;
+
+const say = (frame) => process.stdout.write(`${JSON.stringify(frame)}\n`);
+const note = (text) => process.stderr.write(`${String(text).replaceAll("\n", " ")}\n`);
+const why = (error) => String(error?.message ?? error).slice(0, 500);
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = () => wait(PAUSE[0] / 2 + Math.random() * (PAUSE[1] - PAUSE[0] / 2));
+
+// Nothing but frames may reach stdout.
+console.log = console.info = console.debug = (...words) => note(words.join(" "));
+
+/** Says what makes going on impossible, and ends. */
+function give_up(error) {
+  say({ is: "trouble", why: why(error) });
+  process.stdout.end(() => process.exit(1));
+}
+process.on("uncaughtException", give_up);
+process.on("unhandledRejection", give_up);
+
+// ---- signatures: the host has the key, and signs what it thinks right
+
+const unsigned = new Map();
+let next_signature = 0;
+
+function sign(text) {
+  return new Promise((resolve, reject) => {
+    unsigned.set(++next_signature, { resolve, reject });
+    say({ is: "sign", id: next_signature, text });
+  });
+}
+
+function signed({ id, signature }) {
+  const asked = unsigned.get(id);
+  unsigned.delete(id);
+  if (signature) asked?.resolve(Uint8Array.from(Buffer.from(signature, "hex")));
+  else asked?.reject(new Error("the host does not sign this"));
+}
+
+// ---- what comes in
+//
+// The client's database is the buffer: a message that the host has no room for, or that came while nobody looked, is read
+// from there later, so that each peer's messages reach the host in the order in which the client took them in.
+
+let client;
+let credit = 0;
+let largest = 0;
+/** Whether both streams run and what came before them was found. Until then the host gets and sends nothing. */
+let online = false;
+/** For each peer the message that the host got last, and when it was sent. */
+const last = new Map();
+/** The peers whose messages have to be read from the database, with those that were read already. */
+const behind = new Map();
+let catching_up = false;
+
+function hand_over(message) {
+  credit -= 1;
+  last.set(message.senderInboxId, { id: message.id, sent: message.sentAtNs });
+  const text = message.content.length <= largest ? message.content : null;
+  say({
+    is: "message",
+    peer: message.senderInboxId,
+    id: message.id,
+    sent_ns: String(message.sentAtNs),
+    size: message.content.length,
+    text,
+  });
+}
+
+function fall_behind(peer) {
+  const queue = behind.get(peer);
+  if (queue) queue.stale = true;
+  else behind.set(peer, { list: [], stale: true });
+}
+
+function arrived(message) {
+  if (!isText(message) || message.senderInboxId === client.inboxId) return;
+  const peer = message.senderInboxId;
+  if (online && credit > 0 && !behind.has(peer)) hand_over(message);
+  else {
+    fall_behind(peer);
+    if (online) void catch_up();
+  }
+}
+
+/** Returns what the host has not had of a peer, in order. Reads from the end, because little is new as a rule. */
+async function unread(peer) {
+  const dm = client.conversations.getDmByInboxId(peer);
+  if (!dm) return [];
+  const known = last.get(peer);
+  for (let limit = PAGE; ; limit *= 4) {
+    const page = await dm.messages({
+      limit,
+      direction: SortDirection.Descending,
+      sortBy: MessageSortBy.InsertedAt,
+      contentTypes: [ContentType.Text],
+      excludeSenderInboxIds: [client.inboxId],
+    });
+    const end = known ? page.findIndex((message) => message.id === known.id) : -1;
+    if (end < 0 && page.length === limit) continue;
+    const fresh =
+      end >= 0 ? page.slice(0, end) : page.filter((message) => !known || message.sentAtNs > known.sent);
+    return fresh.filter((message) => isText(message) && message.senderInboxId === peer).reverse();
+  }
+}
+
+/** Hands over what is behind, one message of each peer at a time, for as long as the host has room. */
+async function catch_up() {
+  if (catching_up) return;
+  catching_up = true;
+  try {
+    while (credit > 0 && behind.size > 0) {
+      for (const [peer, queue] of behind) {
+        if (credit <= 0) break;
+        if (queue.list.length === 0) {
+          if (!queue.stale) {
+            behind.delete(peer);
+            continue;
+          }
+          queue.stale = false;
+          queue.list = await unread(peer);
+        }
+        const message = queue.list.shift();
+        if (message) hand_over(message);
+      }
+    }
+  } finally {
+    catching_up = false;
+  }
+}
+
+/** Reads a stream to its end. What was in it then is in the database. */
+async function follow(open, take) {
+  let failure;
+  const stream = await open({
+    disableSync: true,
+    retryOnFail: false,
+    onError: (error) => {
+      failure ??= error;
+    },
+  });
+  if (stream.isDone) throw failure ?? new Error("the stream ended at once");
+  const ended = (async () => {
+    for await (const value of stream) if (value !== undefined) take(value);
+    throw failure ?? new Error("the stream ended");
+  })();
+  ended.catch(() => {});
+  return { stream, ended };
+}
+
+/** Stays connected. At every start, what the database holds beyond what the host has is handed over first. */
+async function listen() {
+  for (;;) {
+    const streams = [];
+    try {
+      const open = client.conversations;
+      streams.push(await follow((options) => open.streamAllDmMessages(options), arrived));
+      streams.push(await follow((options) => open.streamGroups(options), joined));
+      for (const dm of await open.list({
+        conversationType: ConversationType.Dm,
+        orderBy: ListConversationsOrderBy.LastActivity,
+      }))
+        fall_behind(dm.peerInboxId);
+      for (const group of open.listGroups({ consentStates: [ConsentState.Unknown] })) joined(group);
+      online = true;
+      say({ is: "online" });
+      await Promise.all([catch_up(), Promise.race(streams.map(({ ended }) => ended))]);
+    } catch (error) {
+      online = false;
+      say({ is: "offline", why: why(error) });
+    }
+    for (const { stream } of streams) stream.end();
+    await pause();
+  }
+}
+
+// ---- groups: the host says whether we stay
+
+const groups = new Map();
+
+function joined(group) {
+  if (groups.has(group.id) || group.addedByInboxId === client.inboxId) return;
+  groups.set(group.id, group);
+  say({ is: "group", id: group.id, by: group.addedByInboxId });
+}
+
+async function leave({ id }) {
+  const group = groups.get(id);
+  if (!group) return;
+  try {
+    // Denied first: from then on nothing of it is read, whatever becomes of the request.
+    group.updateConsentState(ConsentState.Denied);
+    await group.requestRemoval();
+  } catch (error) {
+    note(`a group was not told that we leave: ${why(error)}`);
+  }
+}
+
+// ---- what goes out: one at a time in each conversation, because sends that overlap there get in each other's way
+
+const lanes = new Map();
+
+function send(frame) {
+  const { to } = frame;
+  const turn = (lanes.get(to) ?? Promise.resolve()).then(() => deliver(frame));
+  lanes.set(to, turn);
+  void turn.finally(() => lanes.get(to) === turn && lanes.delete(to));
+}
+
+async function deliver({ id, to, text }) {
+  if (!online) {
+    say({ is: "failed", id, kind: "unreachable", why: "the network does not answer" });
+    return;
+  }
+  try {
+    const open = client.conversations;
+    const dm = open.getDmByInboxId(to) ?? (await open.createDm(to));
+    await dm.sendText(text);
+    say({ is: "sent", id });
+  } catch (error) {
+    say({ is: "failed", id, kind: kind(error), why: why(error) });
+  }
+}
+
+/** Sorts an error by its words, which is all that the client gives. */
+function kind(error) {
+  const words = why(error).toLowerCase();
+  if (/resource.?exhausted|rate.?limit|too many requests|\b429\b/.test(words)) return "rate_limited";
+  if (/too large|larger than|exceeds/.test(words)) return "impossible";
+  if (/connect|unavailable|refused|dns/.test(words)) return "unreachable";
+  return "unconfirmed";
+}
+
+/** Finds who has a wallet. The node's word is not enough: the inbox's own log, which the client verifies, must name it. */
+async function resolve({ id, address }) {
+  try {
+    const identifier = { identifier: address, identifierKind: IdentifierKind.Ethereum };
+    const inbox = await client.fetchInboxIdByIdentifier(identifier);
+    const states = inbox ? await client.preferences.fetchInboxStates([inbox]) : [];
+    const named = states.some(
+      (state) =>
+        state.inboxId === inbox && state.identifiers.some(({ identifier: known }) => known.toLowerCase() === address),
+    );
+    say({ is: "resolved", id, inbox: named ? inbox : null });
+  } catch (error) {
+    say({ is: "resolved", id, inbox: null, why: why(error) });
+  }
+}
+
+// ---- start
+
+async function start(hello) {
+  credit = hello.credit;
+  largest = hello.largest;
+  for (const [peer, [id, sent]] of Object.entries(hello.confirmed)) last.set(peer, { id, sent: BigInt(sent) });
+  if (hello.url) ApiUrls[hello.env] = hello.url;
+  const identifier = { identifier: hello.address, identifierKind: IdentifierKind.Ethereum };
+  const signer = { type: "EOA", getIdentifier: () => identifier, signMessage: sign };
+  const options = {
+    env: hello.env,
+    apiUrl: hello.url ?? undefined,
+    dbPath: hello.database,
+    dbEncryptionKey: Uint8Array.from(Buffer.from(hello.database_key, "hex")),
+    historySyncUrl: null,
+    disableDeviceSync: true,
+    disableAutoRegister: true,
+    appVersion: hello.version,
+  };
+  const reached = async (work) => {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (kind(error) !== "unreachable") throw error;
+        say({ is: "offline", why: why(error) });
+        await pause();
+      }
+    }
+  };
+  client = await reached(() => Client.create(signer, options));
+  if (!client.isRegistered) await reached(() => client.register());
+  const found = await reached(() => client.fetchInboxIdByIdentifier(identifier));
+  say({
+    is: "ready",
+    inbox: client.inboxId,
+    installation: client.installationId,
+    library: client.libxmtpVersion,
+    node: process.version,
+    known: found === client.inboxId,
+  });
+  if (found === client.inboxId) await listen();
+}
+
+const orders = {
+  hello: start,
+  signature: signed,
+  send,
+  resolve,
+  leave,
+  more({ count }) {
+    credit += count;
+    void catch_up();
+  },
+  // The host could not keep what it got: it wants everything after this message again.
+  again({ peer, id, sent_ns }) {
+    if (id) last.set(peer, { id, sent: BigInt(sent_ns) });
+    else last.delete(peer);
+    behind.set(peer, { list: [], stale: true });
+    void catch_up();
+  },
+  ping: ({ id }) => say({ is: "pong", id }),
+};
+
+const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
+lines.on("line", (line) => {
+  const frame = JSON.parse(line);
+  void Promise.resolve(orders[frame.do]?.(frame)).catch(give_up);
+});
+lines.on("close", () => process.exit(0));

@@ -1,0 +1,206 @@
+//! The transport alone: order, and what happens between a message's arrival and the host's commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coworker_core::PeerId;
+use coworker_host::home::Home;
+use coworker_host::store::{Store, StoreOptions};
+use coworker_host::tasks::Tasks;
+use coworker_host::transport::xmtp::{self, Patience, Record, SidecarFolder};
+use coworker_host::transport::{Inbound, Kept, Link, Outgoing, SendError};
+use coworker_xmtp_node::{Node, NodeConfig};
+use tokio::sync::oneshot;
+
+use super::network::{node_program, sidecar};
+use crate::peer::{PATIENCE, block_on};
+
+/// A node in this process.
+async fn node(folder: &tempfile::TempDir) -> (Node, String) {
+    let mut config = NodeConfig::new(folder.path().join("node"));
+    config.listen = "127.0.0.1:0".parse().expect("an address");
+    let node = Node::bind(config).await.expect("a node");
+    let url = format!("http://{}", node.address());
+    (node, url)
+}
+
+/// A home with a transport, and no host.
+struct Side {
+    home: Home,
+    store: Store,
+    tasks: Tasks,
+    link: Link,
+}
+
+impl Side {
+    async fn open(folder: &tempfile::TempDir, name: &str, url: &str) -> Self {
+        let home = Home::create(&folder.path().join(name)).expect("a home");
+        let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
+        let tasks = Tasks::new();
+        let options = xmtp::Options {
+            record: Record::open(&home, "local").expect("a folder"),
+            store: store.clone(),
+            env: "local",
+            url: Some(url.to_owned()),
+            wallet: Arc::new(home.wallet().expect("a wallet")),
+            database_key: [7; 32],
+            sidecar: SidecarFolder::locate(&home, Some(&sidecar())),
+            node_program: Some(node_program()),
+            sends_per_5_min: None,
+            offline_hint: None,
+            patience: Patience::default(),
+            home: home.clone(),
+        };
+        let link = xmtp::open(options, &tasks).await.expect("a transport");
+        Self {
+            home,
+            store,
+            tasks,
+            link,
+        }
+    }
+
+    async fn close(self) {
+        self.tasks.stop();
+        self.tasks.ended().await;
+        self.store.close().await.expect("closed");
+    }
+
+    /// Sends a text, again and again until the network has it.
+    async fn send(&self, to: &PeerId, text: &str) {
+        loop {
+            let (done, outcome) = oneshot::channel();
+            let message = Outgoing {
+                to: to.clone(),
+                id: text.to_owned(),
+                bytes: text.as_bytes().to_vec(),
+                done,
+            };
+            self.link.outbox.send(message).await.expect("it runs");
+            match outcome.await.expect("an outcome") {
+                Ok(()) => return,
+                Err(SendError::Impossible(why)) => panic!("{why}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Inbound {
+        tokio::time::timeout(PATIENCE, self.link.inbox.recv())
+            .await
+            .expect("a message in time")
+            .expect("the transport runs")
+    }
+}
+
+fn text(message: &Inbound) -> &str {
+    std::str::from_utf8(&message.bytes).expect("text")
+}
+
+#[test]
+fn a_thousand_messages_wait_for_who_was_away_and_come_in_their_order() {
+    block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (node, url) = node(&folder).await;
+        let ann = Side::open(&folder, "ann", &url).await;
+        let eve = Side::open(&folder, "eve", &url).await;
+        let bob = Side::open(&folder, "bob", &url).await;
+        let to = bob.link.me.clone();
+        bob.close().await;
+        let from = |side: &Side| side.link.me.clone();
+        let count = 500;
+        let send = async |side: &Side, name: &str| {
+            for n in 0..count {
+                side.send(&to, &format!("{name} {n}")).await;
+            }
+        };
+        tokio::join!(send(&ann, "ann"), send(&eve, "eve"));
+        let mut bob = Side::open(&folder, "bob", &url).await;
+        assert_eq!(bob.link.me, to);
+        let (mut ann_next, mut eve_next) = (0, 0);
+        while ann_next < count || eve_next < count {
+            let message = bob.next().await;
+            let (name, next) = if message.from == from(&ann) {
+                ("ann", &mut ann_next)
+            } else {
+                ("eve", &mut eve_next)
+            };
+            assert_eq!(text(&message), format!("{name} {next}"));
+            *next += 1;
+            message.kept.send(Kept::Done).expect("the transport waits");
+        }
+        for side in [ann, eve, bob] {
+            side.close().await;
+        }
+        node.shutdown().await.expect("it stops");
+    });
+}
+
+#[test]
+fn what_the_host_did_not_keep_comes_again() {
+    block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (node, url) = node(&folder).await;
+        let ann = Side::open(&folder, "ann", &url).await;
+        let mut bob = Side::open(&folder, "bob", &url).await;
+        let to = bob.link.me.clone();
+        for n in 0..6 {
+            ann.send(&to, &n.to_string()).await;
+        }
+        // The host keeps 0 and 1, then its store is in trouble.
+        for expected in ["0", "1"] {
+            let message = bob.next().await;
+            assert_eq!(text(&message), expected);
+            message.kept.send(Kept::Done).expect("the transport waits");
+        }
+        let mut ids = Vec::new();
+        for expected in ["2", "3", "4", "5"] {
+            let message = bob.next().await;
+            assert_eq!(text(&message), expected);
+            ids.push(message.id.clone());
+            if expected == "3" {
+                message.kept.send(Kept::Done).expect("the transport waits");
+            }
+        }
+        // 2 was not kept: all from there on comes again, under the same ids.
+        for (expected, id) in ["2", "3", "4", "5"].iter().zip(&ids) {
+            let message = bob.next().await;
+            assert_eq!((text(&message), &message.id), (*expected, id));
+            if *expected != "5" {
+                message.kept.send(Kept::Done).expect("the transport waits");
+            }
+        }
+        // The host dies before it kept 5.
+        bob.close().await;
+        let mut bob = Side::open(&folder, "bob", &url).await;
+        let message = bob.next().await;
+        assert_eq!((text(&message), &message.id), ("5", &ids[3]));
+        message.kept.send(Kept::Done).expect("the transport waits");
+        ann.send(&to, "6").await;
+        assert_eq!(text(&bob.next().await), "6", "and nothing else");
+        ann.close().await;
+        bob.close().await;
+        node.shutdown().await.expect("it stops");
+    });
+}
+
+#[test]
+fn a_wallet_leads_to_its_inbox() {
+    block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (node, url) = node(&folder).await;
+        let ann = Side::open(&folder, "ann", &url).await;
+        let bob = Side::open(&folder, "bob", &url).await;
+        let network = ann.link.network.clone().expect("a network");
+        let wallet = bob.home.wallet().expect("a wallet").address();
+        let found = network
+            .inbox_of(&wallet.to_uppercase().replace("0X", "0x"))
+            .await;
+        assert_eq!(found, Ok(Some(bob.link.me.clone())));
+        let nobody = format!("0x{}", "12".repeat(20));
+        assert_eq!(network.inbox_of(&nobody).await, Ok(None));
+        ann.close().await;
+        bob.close().await;
+        node.shutdown().await.expect("it stops");
+    });
+}

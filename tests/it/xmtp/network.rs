@@ -1,0 +1,183 @@
+//! A node in a process of its own, and homes that use it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::hosts::ask_at;
+use crate::peer::until;
+use crate::support::{Place, Serving};
+
+/// A node that runs until this is dropped.
+pub(super) struct Node {
+    child: Child,
+    data: PathBuf,
+    pub(super) address: String,
+}
+
+impl Node {
+    /// Starts a node on a free port.
+    pub(super) fn start(place: &Place) -> Self {
+        Self::at(place.path("node"), "127.0.0.1:0")
+    }
+
+    fn at(data: PathBuf, listen: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_coworker-host"))
+            .args(["--json", "node", "--listen", listen, "--data"])
+            .arg(&data)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("read");
+        let ready: Value = serde_json::from_str(&line).expect("the node is ready");
+        let address = ready["address"].as_str().expect("an address").to_owned();
+        Self {
+            child,
+            data,
+            address,
+        }
+    }
+
+    /// Kills the node and starts it again where it was.
+    pub(super) fn kill_and_restart(mut self) -> Self {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        let (data, address) = (self.data.clone(), self.address.clone());
+        drop(self);
+        Self::at(data, &address)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns the folder that `cargo xtask sidecar` fills.
+pub(super) fn sidecar() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xmtp-sidecar");
+    folder
+        .canonicalize()
+        .ok()
+        .filter(|folder| folder.join("node_modules/@xmtp/node-sdk").exists())
+        .expect("target/xmtp-sidecar is missing: run `cargo xtask sidecar` first")
+}
+
+/// Returns a Node.js that is new enough.
+pub(super) fn node_program() -> PathBuf {
+    let installed = sidecar().join("node/node_modules/.bin/node");
+    if installed.exists() {
+        return installed;
+    }
+    let path = std::env::var_os("PATH").expect("a path");
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("node"))
+        .find(|path| path.exists())
+        .expect("Node.js is missing: run `cargo xtask sidecar` first")
+}
+
+/// Returns what a home needs in its configuration to use a node.
+pub(super) fn config(name: &str, node: &str) -> String {
+    config_with(name, node, &sidecar())
+}
+
+/// The same with another sidecar.
+pub(super) fn config_with(name: &str, node: &str, sidecar: &Path) -> String {
+    format!(
+        "[host]\nname = \"{name}\"\ndefault_visibility = \"exposed\"\ntransport = \"xmtp\"\n\
+         [xmtp]\nenv = \"local\"\nrun_node = false\nnode = \"http://{node}\"\nsidecar = \"{}\"\nnode_program = \"{}\"\n\
+         [log]\nlevel = \"coworker_host=debug\"\n",
+        sidecar.display(),
+        node_program().display()
+    )
+}
+
+/// A host with a place of its own on a network.
+pub(super) struct Member {
+    pub(super) place: Place,
+    pub(super) serving: Option<Serving>,
+    pub(super) me: String,
+}
+
+impl Member {
+    /// Makes a home that shows these fixtures, and serves it.
+    pub(super) fn join(name: &str, node: &Node, skills: &[&str]) -> Self {
+        let place = Place::configured(&config(name, &node.address));
+        for skill in skills {
+            place.drop_in(skill, skill);
+        }
+        let serving = place.serve(&[]);
+        let me = serving.me().to_owned();
+        let member = Self {
+            place,
+            serving: Some(serving),
+            me,
+        };
+        member.until_state("ready");
+        member
+    }
+
+    /// Asks the host as its owner.
+    pub(super) fn owner(&self, request: Value) -> Value {
+        self.place.owner(request)
+    }
+
+    /// Returns how the bridge is.
+    pub(super) fn bridge(&self) -> Value {
+        self.owner(json!({ "do": "status" }))["xmtp"].clone()
+    }
+
+    /// Waits until the bridge is in a state.
+    pub(super) fn until_state(&self, state: &str) -> Value {
+        until(state, || {
+            let status = ask_at(&self.place.home(), json!({ "do": "status" })).ok()?;
+            let bridge = status["xmtp"].clone();
+            (bridge["state"] == state).then_some(bridge)
+        })
+    }
+
+    /// Trusts another member.
+    pub(super) fn trust(&self, other: &Self, tier: &str) {
+        self.owner(json!({ "do": "trust_set", "peer": other.me, "tier": tier }));
+    }
+
+    /// Calls a skill of another member, and returns what it replied.
+    pub(super) fn call(&self, other: &Self, skill: &str, input: Value) -> Value {
+        self.owner(json!({
+            "do": "call", "peer": other.me, "skill": skill, "input": input, "timeout": "100s",
+        }))["reply"]
+            .clone()
+    }
+
+    /// Ends the host as a crash would.
+    pub(super) fn kill(&mut self) {
+        // Dropping kills.
+        self.serving = None;
+    }
+
+    /// Serves the home again.
+    pub(super) fn serve(&mut self) {
+        self.serving = Some(self.place.serve(&[]));
+    }
+}
+
+/// Kills a process.
+pub(super) fn kill(pid: &Value) {
+    let pid = pid.as_i64().and_then(|pid| i32::try_from(pid).ok());
+    let pid = pid
+        .and_then(rustix::process::Pid::from_raw)
+        .expect("a process");
+    // It may be gone already.
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}

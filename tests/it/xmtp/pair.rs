@@ -1,0 +1,118 @@
+//! Two hosts and a node: calls, order, and what happens when one of them is gone for a while.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::network::{Member, Node, kill};
+use crate::support::Place;
+
+/// How long anything that was killed may take to be back: the bound that users are promised.
+const BACK: Duration = Duration::from_secs(5);
+
+fn pair(skills: &[&str]) -> (Place, Node, Member, Member) {
+    let place = Place::new();
+    let node = Node::start(&place);
+    let (ann, bob) = (
+        Member::join("ann", &node, skills),
+        Member::join("bob", &node, &[]),
+    );
+    ann.trust(&bob, "privileged");
+    (place, node, ann, bob)
+}
+
+#[test]
+fn two_hosts_meet_and_call_over_a_node() {
+    let (_place, _node, ann, bob) = pair(&["echo.wasm"]);
+    let met = bob.owner(json!({ "do": "connect", "target": ann.me, "name": "ann" }));
+    assert_eq!(met["claimed_name"], "ann");
+    assert_eq!(
+        bob.call(&ann, "echo", json!({ "a": 1 }))["result"],
+        json!({ "a": 1 })
+    );
+    let seen = ann.owner(json!({ "do": "peers_show", "peer": bob.me }));
+    assert_eq!(
+        (&seen["claimed_name"], &seen["tasks"]),
+        (&json!("bob"), &json!(1))
+    );
+    let bridge = ann.bridge();
+    assert_eq!(
+        (&bridge["env"], &bridge["why"]),
+        (&json!("local"), &json!(null))
+    );
+    assert_eq!(
+        format!("xmtp:{}", bridge["inbox"].as_str().expect("an inbox")),
+        ann.me
+    );
+}
+
+#[test]
+fn a_home_keeps_its_inbox_and_its_installation_over_a_restart() {
+    let (_place, _node, mut ann, bob) = pair(&["echo.wasm"]);
+    bob.call(&ann, "echo", json!({}));
+    let before = ann.bridge();
+    ann.kill();
+    ann.serve();
+    let after = ann.until_state("ready");
+    assert_eq!(before["inbox"], after["inbox"]);
+    assert_eq!(before["installation"], after["installation"]);
+    assert_eq!(
+        bob.call(&ann, "echo", json!({ "a": 2 }))["result"],
+        json!({ "a": 2 })
+    );
+}
+
+#[test]
+fn what_was_asked_while_a_host_was_down_is_answered_when_it_is_back() {
+    let (_place, _node, mut ann, bob) = pair(&["echo.wasm"]);
+    bob.call(&ann, "echo", json!({}));
+    ann.kill();
+    std::thread::scope(|scope| {
+        let (to, bob) = (ann.me.clone(), &bob);
+        let asked: Vec<_> = (0..20)
+            .map(|n| {
+                let to = to.clone();
+                let call = json!({
+                    "do": "call", "peer": to, "skill": "echo", "input": { "n": n }, "timeout": "100s",
+                });
+                scope.spawn(move || (n, bob.owner(call)))
+            })
+            .collect();
+        let _serving = ann.place.serve(&[]);
+        for call in asked {
+            let (n, answer) = call.join().expect("an answer");
+            assert_eq!(answer["reply"]["result"], json!({ "n": n }));
+        }
+    });
+}
+
+#[test]
+fn a_sidecar_that_is_killed_comes_back_and_nothing_is_lost() {
+    let (_place, _node, ann, bob) = pair(&["echo.wasm"]);
+    bob.call(&ann, "echo", json!({}));
+    for (side, n) in [(&ann, 1), (&bob, 2)] {
+        let started = Instant::now();
+        kill(&side.bridge()["pid"]);
+        assert_eq!(
+            bob.call(&ann, "echo", json!({ "n": n }))["result"],
+            json!({ "n": n })
+        );
+        assert!(started.elapsed() < BACK, "{:?}", started.elapsed());
+        let bridge = side.until_state("ready");
+        assert_eq!(bridge["restarts"], 1);
+    }
+}
+
+#[test]
+fn a_node_that_is_killed_comes_back_and_nothing_is_lost() {
+    let (_place, node, ann, bob) = pair(&["echo.wasm"]);
+    bob.call(&ann, "echo", json!({}));
+    let started = Instant::now();
+    let _node = node.kill_and_restart();
+    assert_eq!(
+        bob.call(&ann, "echo", json!({ "n": 1 }))["result"],
+        json!({ "n": 1 })
+    );
+    assert!(started.elapsed() < BACK, "{:?}", started.elapsed());
+    ann.until_state("ready");
+}
