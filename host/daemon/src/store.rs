@@ -124,13 +124,26 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        let (reply, result) = oneshot::channel();
+        self.give(Order::Write(Box::new(Job::new(work, reply))))
+            .await?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs a write that changes nothing before the last point at which it can fail by itself. If the database fails under
+    /// it, everything of the same commit fails with it.
+    async fn write_whole<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
         self.begin(work)
             .await?
             .await
             .map_err(|_| StoreError::Closed)?
     }
 
-    /// Gives a write to the thread without waiting for it: what is given first is done first.
+    /// Gives such a write to the thread without waiting for it: what is given first is done first.
     async fn begin<T, F>(
         &self,
         work: F,
@@ -140,7 +153,7 @@ impl Store {
         T: Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        self.give(Order::Write(Box::new(Job::new(work, reply))))
+        self.give(Order::WholeWrite(Box::new(Job::new(work, reply))))
             .await?;
         Ok(result)
     }

@@ -82,6 +82,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Returns whether the database failed, and not the work that was asked of it: part of the work may be done then.
+    pub(super) const fn is_of_the_database(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotOpen | Self::NameTaken(_) | Self::Bound { .. } | Self::StateFull { .. }
+        )
+    }
+
     /// Returns what the owner can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

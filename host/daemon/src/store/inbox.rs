@@ -126,7 +126,7 @@ impl Store {
     /// Takes a message in, unless it is known already.
     pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
         let window = self.shared.answers;
-        self.write(move |c| accept(c, &arrival, window)).await
+        self.write_whole(move |c| accept(c, &arrival, window)).await
     }
 
     /// Takes messages in, in their order and mostly in one commit. Each has an outcome of its own.
@@ -177,7 +177,7 @@ impl Store {
     ///
     /// Refused with [`StoreError::NotOpen`] if the task was cancelled, dropped or finished in the meantime.
     pub async fn start(&self, task: TaskId, digest: Option<Digest>) -> Result<u32, StoreError> {
-        self.write(move |c| {
+        self.write_whole(move |c| {
             c.prepare_cached(
                 "UPDATE task SET state = 1, attempt = attempt + 1, digest = ?2
                  WHERE task = ?1 AND open = 1 RETURNING attempt",
@@ -199,6 +199,10 @@ impl Store {
     /// its writes are not kept.
     pub async fn finish(&self, finish: Finish) -> Result<Option<Sent>, StoreError> {
         let id = finish.reply.is_some().then(|| self.next_out());
+        if finish.writes.is_empty() {
+            return self.write_whole(move |c| end(c, &finish, id)).await;
+        }
+        // A state that would grow too large is found out when all the rest is written.
         self.write(move |c| end(c, &finish, id)).await
     }
 
@@ -275,7 +279,11 @@ impl Store {
     }
 }
 
-fn accept(c: &Connection, arrival: &Arrival, window: Duration) -> Result<Accepted, StoreError> {
+pub(super) fn accept(
+    c: &Connection,
+    arrival: &Arrival,
+    window: Duration,
+) -> Result<Accepted, StoreError> {
     let peer = peer_key(&arrival.peer);
     let seen = known::key(&[b"seen", &peer, arrival.transport_id.as_bytes()]);
     if let Some(of) = known::seen(c, &seen)? {

@@ -118,7 +118,7 @@ impl Store {
 
     /// Takes rows out, because the transport has the messages.
     pub async fn sent(&self, ids: Vec<i64>, at: Timestamp) -> Result<(), StoreError> {
-        self.write(move |c| {
+        self.write_whole(move |c| {
             for id in ids {
                 let task: Option<Option<i64>> = c
                     .prepare_cached(

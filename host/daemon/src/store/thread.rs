@@ -1,5 +1,6 @@
-//! The one thread that touches the database. It drains what waits into one transaction, each write in a savepoint
-//! of its own, and answers nobody before the commit: what was acknowledged survives the power plug.
+//! The one thread that touches the database. It drains what waits into one transaction, and answers nobody before the
+//! commit: what was acknowledged survives the power plug. A write that can fail half way has a savepoint of its own; one
+//! that can only fail with the database itself takes the whole batch with it, and the next batches are written with care.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,9 +13,17 @@ use super::StoreError;
 /// does not wait long.
 pub(super) const BATCH: usize = 256;
 
+/// How many batches are written with a savepoint for each write after one was taken back as a whole: what made it fail may
+/// come again, and is alone then.
+const CAREFUL: u32 = 256;
+
 /// What the thread is asked to do.
 pub(super) enum Order {
+    /// A write that is undone alone if it fails.
     Write(Box<dyn Work>),
+    /// A write that changes nothing before the last point at which it can fail by itself: copying every page before its
+    /// first change, as a savepoint does, would be for nothing.
+    WholeWrite(Box<dyn Work>),
     Read(Box<dyn Work>),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -83,12 +92,13 @@ where
 /// Serves orders until the store is closed or nobody is left who could give any.
 pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
     let mut waiting = Vec::with_capacity(BATCH);
+    let mut careful = 0;
     while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
-        if let Some(reply) = settle(&connection, &mut waiting) {
+        if let Some(reply) = settle(&connection, &mut waiting, &mut careful) {
             orders.close();
             // What was sent before the door closed still counts.
             while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
-                settle(&connection, &mut waiting);
+                settle(&connection, &mut waiting, &mut careful);
             }
             let ended = super::deaths::end_cleanly(&connection)
                 .and_then(|()| connection.close().map_err(|(_, error)| error.into()));
@@ -102,11 +112,15 @@ pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
 fn settle(
     connection: &Connection,
     waiting: &mut Vec<Order>,
+    careful: &mut u32,
 ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
     let mut done: Vec<Box<dyn Work>> = Vec::with_capacity(waiting.len());
     let mut closing = None;
     let mut open = false;
+    let with_care = *careful > 0;
+    *careful = careful.saturating_sub(1);
     for order in waiting.drain(..) {
+        let alone = with_care || matches!(order, Order::Write(_));
         match order {
             Order::Close(reply) => closing = Some(reply),
             // A read inside an open transaction sees writes that may yet be lost: it is answered with them.
@@ -118,7 +132,7 @@ fn settle(
                     work.settle(None);
                 }
             }
-            Order::Write(mut work) => {
+            Order::Write(mut work) | Order::WholeWrite(mut work) => {
                 if !open {
                     if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
                         work.refuse(error);
@@ -127,9 +141,17 @@ fn settle(
                     }
                     open = true;
                 }
-                let kept = write(connection, work.as_mut());
+                let kept = if alone {
+                    write(connection, work.as_mut())
+                } else {
+                    work.run(connection)
+                };
                 if let Err(error) = &kept {
                     work.refuse(error.clone());
+                    if !alone && error.is_of_the_database() {
+                        *careful = CAREFUL;
+                        let _ = run(connection, "ROLLBACK");
+                    }
                 }
                 done.push(work);
                 // Some failures (a full disk, an I/O error) make SQLite take the whole transaction back at once.

@@ -217,3 +217,57 @@ async fn closing_finishes_what_was_given_before() {
     assert_eq!(store.queued().await.expect("rows").len(), kept);
     assert!(kept > 0);
 }
+
+/// Gives the store, in one batch, a request, a write that fails half way, and another request. Returns what became of the
+/// requests.
+async fn around_a_failure(store: &Store, n: u64) -> [Result<Accepted, StoreError>; 2] {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let window = store.shared.answers;
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let held = store.begin(move |_| {
+        let _ = started.send(());
+        let _ = wait.recv();
+        Ok(())
+    });
+    let held = held.await.expect("the store runs");
+    has_started.await.expect("it starts");
+    // The thread is busy with the first; these wait for it together.
+    let before = store
+        .begin(move |c| crate::store::inbox::accept(c, &arrival(n), window))
+        .await;
+    let fails = store.begin(move |c| {
+        c.execute("INSERT INTO probe VALUES (x'00', 'half', 1, 0, 0)", [])?;
+        Err::<(), _>(StoreError::BrokeOff)
+    });
+    let fails = fails.await.expect("the store runs");
+    let after = store
+        .begin(move |c| crate::store::inbox::accept(c, &arrival(n + 1), window))
+        .await;
+    go.send(()).expect("it waits");
+    held.await.expect("an outcome").expect("nothing to fail");
+    assert!(fails.await.expect("an outcome").is_err());
+    let (before, after) = (before.expect("given"), after.expect("given"));
+    [
+        before.await.expect("an outcome"),
+        after.await.expect("an outcome"),
+    ]
+}
+
+#[tokio::test]
+async fn a_write_that_fails_half_way_leaves_nothing_and_is_alone_the_next_time() {
+    let store = store();
+    let [before, after] = around_a_failure(&store, 1).await;
+    // It took along what was to be committed with it, which was told so, and nothing else.
+    assert!(before.is_err(), "{before:?}");
+    assert_eq!(after.expect("a request"), Accepted::Fresh);
+    let [before, after] = around_a_failure(&store, 3).await;
+    assert_eq!(before.expect("a request"), Accepted::Fresh);
+    assert_eq!(after.expect("a request"), Accepted::Fresh);
+    let halves = store.read(|c| {
+        let count = "SELECT count(*) FROM probe WHERE name = 'half'";
+        Ok(c.query_row(count, [], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(halves.await.expect("a count"), 0);
+    let again = store.accept(arrival(1)).await.expect("a request");
+    assert_eq!(again, Accepted::Fresh, "it was not taken before");
+}
