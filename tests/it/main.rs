@@ -15,6 +15,8 @@ mod folder;
 mod guests;
 mod hosts;
 mod identity;
+mod invites;
+mod meeting;
 mod pairs;
 mod peer;
 mod refusals;

@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use crate::{Kind, Message, Timestamp};
 
+/// The feature of who keeps cards with their hash, answers `agent_card_query` with `capabilities`, and need not be sent
+/// again what has not changed.
+pub const CARD_HASH: &str = "card-hash";
+/// The features beyond the old protocol that this host understands, as its envelopes name them.
+pub const FEATURES: [&str; 2] = [CARD_HASH, "invite"];
+
 /// What ties an answer to its question: any text of 1 to 256 bytes, copied and never interpreted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CorrelationId(Arc<str>);
@@ -87,6 +93,21 @@ impl Envelope {
             Message::TaskRequest(request) if request.is_async => sent.after(Self::ASYNC_TTL),
             _ => sent.after(self.ttl.unwrap_or(Self::TTL)),
         }
+    }
+
+    /// Returns the same envelope without the invite that it may carry.
+    #[must_use]
+    pub fn without_invite(&self) -> Self {
+        let mut plain = self.clone();
+        if let Message::TrustRequest { invite, .. } = &mut plain.message {
+            *invite = None;
+        }
+        plain
+    }
+
+    /// Returns whether the sender understands a feature.
+    pub fn accepts(&self, feature: &str) -> bool {
+        self.accepts.iter().any(|accepted| accepted == feature)
     }
 
     /// Returns the kind of the message.

@@ -1,5 +1,7 @@
-//! Invite codes: a name and where to reach it, as text to paste. A code proves nothing; anybody can write one for any
-//! name and address, so that a name in it is a claim.
+//! Invite codes: a name and where to reach it, as text to paste. A plain code proves nothing; anybody can write one for
+//! any name and address, so that a name in it is a claim. A code with an offer is signed, and old readers skip the offer.
+
+mod offer;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::canonical::write_text;
 use crate::json::read_lenient;
+
+pub use offer::{InviteSecret, Offer};
 
 /// Who to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct InviteCode {
     pub wallet: Option<String>,
     /// The version of the program that made the code.
     pub version: String,
+    /// What whoever redeems the code is given.
+    pub offer: Option<Offer>,
 }
 
 /// Why a text is no invite code.
@@ -37,6 +43,9 @@ pub enum InviteError {
     /// No address.
     #[error("the invite code names neither an inbox nor a wallet")]
     NoAddress,
+    /// What it offers cannot be read.
+    #[error("what the invite code offers is damaged")]
+    BadOffer,
 }
 
 /// The longest text that is looked at.
@@ -70,6 +79,10 @@ impl InviteCode {
             json.push(':');
             write_text(&mut json, text);
         }
+        if let Some(offer) = &self.offer {
+            json.push_str(",\"x\":");
+            json.push_str(&offer.write());
+        }
         json.push('}');
         BASE64.encode(json)
     }
@@ -88,11 +101,22 @@ impl InviteCode {
             inbox_id: text(map, &["i"]),
             wallet: text(map, &["wallet"]),
             version: text(map, &["v", "version"]).unwrap_or_default(),
+            offer: match map.get("x") {
+                None | Some(Value::Null) => None,
+                Some(offer) => Some(Offer::read(offer).ok_or(InviteError::BadOffer)?),
+            },
         };
         if invite.inbox_id.is_none() && invite.wallet.is_none() {
             return Err(InviteError::NoAddress);
         }
         Ok(invite)
+    }
+
+    /// Returns what the issuer of an offer signs: every part of the code, each of a known length. Nothing where there is
+    /// no offer, or no inbox that it could be bound to.
+    pub fn statement(&self) -> Option<Vec<u8>> {
+        let (offer, inbox) = (self.offer.as_ref()?, self.inbox_id.as_ref()?);
+        Some(offer.statement(&[&self.name, inbox, &self.version]))
     }
 
     /// Returns the short form that people read to each other. It leads nowhere by itself.
@@ -151,10 +175,94 @@ mod tests {
             inbox_id: Some("7d0a24d9abab".into()),
             wallet: Some("0xABCDEF".into()),
             version: String::new(),
+            offer: None,
         };
         assert_eq!(invite.short_id(), "My-Bot-7d0a24d9");
         invite.inbox_id = None;
         assert_eq!(invite.short_id(), "my-bot-abcd");
+    }
+
+    fn offering() -> InviteCode {
+        InviteCode {
+            name: "ann\u{e9}".into(),
+            inbox_id: Some("7d".repeat(32)),
+            wallet: None,
+            version: "0.1.0".into(),
+            offer: Some(Offer {
+                secret: InviteSecret::from_random([7; 16]),
+                tier: crate::Tier::Known,
+                expires: crate::Timestamp(1_800_000_000_000_000),
+                network: "loopback".into(),
+                key: [1; 32],
+                signature: [2; 64],
+            }),
+        }
+    }
+
+    #[test]
+    fn an_offer_travels_whole_and_old_readers_see_a_plain_code() {
+        let invite = offering();
+        let code = invite.encode();
+        assert_eq!(InviteCode::decode(&code), Ok(invite.clone()));
+        let json = BASE64.decode(&code).expect("base64");
+        let json: Value = serde_json::from_slice(&json).expect("JSON");
+        let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["n", "i", "v", "x"]);
+        assert_eq!(json["i"], "7d".repeat(32));
+        assert!(!format!("{invite:?}").contains(&offering().offer.expect("one").secret.encode()));
+    }
+
+    #[test]
+    fn a_damaged_offer_is_no_plain_code() {
+        let json = BASE64.decode(offering().encode()).expect("base64");
+        let whole: Value = serde_json::from_slice(&json).expect("JSON");
+        for (key, bad) in [
+            ("s", Value::from("short")),
+            ("t", Value::from(0)),
+            ("t", Value::from(4)),
+            ("e", Value::from("soon")),
+            ("e", Value::from(i64::MAX)),
+            ("w", Value::from("")),
+            ("k", Value::Null),
+            ("g", Value::from("AA")),
+        ] {
+            let mut json = whole.clone();
+            json["x"][key] = bad;
+            let code = BASE64.encode(json.to_string());
+            assert_eq!(
+                InviteCode::decode(&code),
+                Err(InviteError::BadOffer),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_code_is_in_its_statement() {
+        let whole = offering().statement();
+        assert!(whole.is_some());
+        let changes: [fn(&mut InviteCode); 8] = [
+            |code| code.name.push('x'),
+            |code| code.inbox_id = Some("7e".repeat(32)),
+            |code| code.version.push('x'),
+            |code| code.offer.as_mut().expect("one").secret = InviteSecret::from_random([8; 16]),
+            |code| code.offer.as_mut().expect("one").tier = crate::Tier::Internal,
+            |code| code.offer.as_mut().expect("one").expires.0 += 1_000_000,
+            |code| code.offer.as_mut().expect("one").network.push('x'),
+            |code| code.offer.as_mut().expect("one").key = [3; 32],
+        ];
+        for change in changes {
+            let mut code = offering();
+            change(&mut code);
+            assert_ne!(code.statement(), whole);
+        }
+        // What moves from one part to the next is another statement.
+        let mut moved = offering();
+        moved.name.pop();
+        moved.inbox_id = Some(format!("\u{e9}{}", "7d".repeat(32)));
+        assert_ne!(moved.statement(), whole);
+        moved.inbox_id = None;
+        assert_eq!(moved.statement(), None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::json::depth;
 use crate::message::TaskRequest;
 use crate::refusal::unknown;
 use crate::{
-    Admission, Bytes, Catalog, Entry, Envelope, Limits, Message, Refusal, Sight, Tier, Timestamp,
-    Why, admit,
+    Admission, Bytes, CARD_HASH, Catalog, Entry, Envelope, InviteSecret, Limits, Message, Refusal,
+    Sight, Tier, Timestamp, Why, admit,
 };
 
 pub use discover::MAX_CAPABILITIES;
@@ -65,6 +65,8 @@ pub enum Verdict {
         /// Why, in the peer's words.
         reason: String,
     },
+    /// Redeem an invite for a tier that the peer does not have. If that fails, judge the request as if it carried none.
+    Redeem(InviteSecret),
     /// Run a skill.
     Run {
         /// Which.
@@ -86,9 +88,20 @@ pub fn judge(env: &Envelope, view: &View<'_>) -> Verdict {
             message: format!("pong from {}", view.agent),
         }),
         Message::Discover { .. } => Verdict::Reply(discover::capabilities(view, false)),
-        Message::AgentCardQuery { .. } => Verdict::Reply(discover::capabilities(view, true)),
+        Message::AgentCardQuery { cached_hash } => {
+            let cached = cached_hash.as_deref().filter(|_| env.accepts(CARD_HASH));
+            Verdict::Reply(discover::validated(view, cached))
+        }
         Message::SkillCardQuery { skill } => discover::card(skill, view),
-        Message::TrustRequest { requested, reason } => trust(*requested, reason, view),
+        // What is lent ends, so an invite counts beside it.
+        Message::TrustRequest {
+            requested,
+            invite: Some(secret),
+            ..
+        } if *requested > view.sight.tier => Verdict::Redeem(*secret),
+        Message::TrustRequest {
+            requested, reason, ..
+        } => trust(*requested, reason, view),
         Message::TaskRequest(request) => task(request, view),
         // Staying out is the same whatever the plan is.
         Message::PlanPropose { .. } => Verdict::Reply(Message::PlanReject {

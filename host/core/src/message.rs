@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::{Kind, Tier, schema_from_type_words};
+use crate::{InviteSecret, Kind, Tier, schema_from_type_words};
 
 pub use read::BadPayload;
 pub(crate) use read::read_payload;
@@ -47,6 +47,8 @@ pub enum Message {
     TrustRequest {
         requested: Tier,
         reason: String,
+        /// What proves that the asker was given an invite.
+        invite: Option<InviteSecret>,
     },
     /// Tells the tier that the asker has now.
     TrustGrant {

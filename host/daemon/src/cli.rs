@@ -10,10 +10,12 @@ mod doctor;
 mod examine;
 mod init;
 mod inspect;
+mod invite;
 mod logs;
 mod new;
 mod node;
 mod peers;
+mod qr;
 mod reach;
 mod serve;
 mod show;
@@ -86,6 +88,8 @@ enum Command {
     /// See and name the peers
     #[command(subcommand)]
     Peers(peers::Command),
+    /// Make a code by which peers find you, and may be let in
+    Invite(invite::Options),
     /// Meet a peer by its invite
     Connect(connect::Options),
     /// Show what a peer offers
@@ -193,6 +197,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Skills(command) => skills::run(context, command).await,
         Command::Trust(command) => trust::run(context, command).await,
         Command::Peers(command) => peers::run(context, command).await,
+        Command::Invite(options) => invite::run(context, options).await,
         Command::Connect(options) => connect::run(context, options).await,
         Command::Inspect(options) => inspect::run(context, options).await,
         Command::Status => status::run(context).await,

@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::clock;
 
 pub use error::HomeError;
-pub use identity::{Identity, fingerprint};
+pub use identity::{Identity, fingerprint, verify};
 pub use wallet::{Wallet, hex};
 
 /// The folder's name under the user's own folder.

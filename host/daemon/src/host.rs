@@ -3,6 +3,8 @@
 
 mod calling;
 mod handle;
+mod inviting;
+mod meeting;
 mod opened;
 mod people;
 mod report;
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use coworker_core::{
-    CorrelationId, Envelope, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode,
+    CorrelationId, Envelope, FEATURES, Message, PeerId, Scheme, Sender, TaskId, Timestamp, encode,
 };
 use coworker_sandbox::{Ports, Sandbox};
 use tokio::sync::{Notify, watch};
@@ -116,7 +118,6 @@ pub struct Host {
     lines: Mutex<Lines<Waiting>>,
     busy: Mutex<HashMap<PeerId, Instant>>,
     running: Mutex<HashMap<TaskId, (PeerId, CancellationToken)>>,
-    cards: Mutex<HashMap<PeerId, Vec<serde_json::Value>>>,
     /// Held for as long as the host lives: two processes never read one inbox.
     _lock: HomeLock,
 }
@@ -215,7 +216,6 @@ impl Host {
             asks: Asks::default(),
             busy: Mutex::default(),
             running: Mutex::default(),
-            cards: Mutex::default(),
             _lock: lock,
             home,
             config,
@@ -299,7 +299,7 @@ impl Host {
             ttl: Some(TTL),
             claimed_name: None,
             claimed_wallet: None,
-            accepts: Vec::new(),
+            accepts: features(&message),
             message,
         };
         encode(
@@ -382,6 +382,19 @@ async fn follow(mut status: watch::Receiver<xmtp::Status>, outbox: Outbox, intak
         if status.borrow_and_update().state == xmtp::State::Ready {
             outbox.awake_all();
         }
+    }
+}
+
+/// Returns the features to name around a message: only where peers get to know each other, as calls are many.
+fn features(message: &Message) -> Vec<String> {
+    match message {
+        Message::Discover { .. }
+        | Message::Capabilities { .. }
+        | Message::AgentCardQuery { .. }
+        | Message::TrustRequest { .. }
+        | Message::TrustGrant { .. }
+        | Message::TrustDeny { .. } => FEATURES.map(str::to_owned).to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -199,32 +199,45 @@ async fn serve(
         What::Again => host.store.recorded(task).await?,
         What::First | What::Interrupted(_) => Recorded::Gone,
     };
+    let again = what == What::Again;
     let catalog = host.skills.catalog();
     let sight = host.trust.sight(peer, now);
-    let verdict = judge(
-        &turning.envelope,
-        &View {
-            now,
-            catalog: &catalog,
-            sight: &sight,
-            prior: match (&what, &prior) {
-                (What::First | What::Interrupted(_), _) => Prior::None,
-                (What::Again, Recorded::Underway) => Prior::Underway,
-                (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
-                (What::Again, Recorded::Gone) => Prior::Gone,
-            },
-            agent: &host.name,
-            wallet: None,
-            limits_input: host.config.limits.default.input,
+    let view = View {
+        now,
+        catalog: &catalog,
+        sight: &sight,
+        prior: match (&what, &prior) {
+            (What::First | What::Interrupted(_), _) => Prior::None,
+            (What::Again, Recorded::Underway) => Prior::Underway,
+            (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
+            (What::Again, Recorded::Gone) => Prior::Gone,
         },
-    );
-    let again = what == What::Again;
+        agent: &host.name,
+        wallet: None,
+        limits_input: host.config.limits.default.input,
+    };
+    let mut verdict = judge(&turning.envelope, &view);
+    if let Verdict::Redeem(secret) = &verdict
+        && !again
+    {
+        let network = host.network();
+        verdict = match host.trust.redeem(peer, secret, network, now).await? {
+            Some(tier) => Verdict::Reply(Message::TrustGrant {
+                tier,
+                reason: "granted".to_owned(),
+            }),
+            // Whatever was wrong with it, the peer hears what it would have heard without one.
+            None => judge(&turning.envelope.without_invite(), &view),
+        };
+    }
     match verdict {
         Verdict::Ignore(_) if again => Ok(()),
         Verdict::Ignore(_) => host.store.drop_task(task).await,
         Verdict::Repeat => turning.send_again(prior).await,
         // The owner was asked once; the peer hears what it heard then.
         Verdict::TrustAsk { .. } if again => turning.send_again(prior).await,
+        // It was redeemed above, unless it came again.
+        Verdict::Redeem(_) => turning.send_again(prior).await,
         // What came again has no task of its own: its refusal is sent, not recorded.
         Verdict::Reply(message) if again => turning.send(message).await,
         Verdict::Hidden(message) if again => turning.send_refusal(message, now).await,

@@ -1,6 +1,8 @@
 //! Who may do what, as the owner decided. Read at every turn and never cached elsewhere; no payload and no failure
 //! changes it.
 
+mod redeem;
+
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -168,7 +170,7 @@ impl Trust {
             }
             let row = peers
                 .entry(peer.clone())
-                .or_insert_with(|| stranger(peer, now));
+                .or_insert_with(|| PeerRow::stranger(peer, now));
             row.last_seen = now;
             if let Some(name) = claimed {
                 row.claimed_name = Some(name.chars().take(CLAIMED).collect());
@@ -255,7 +257,7 @@ impl Trust {
         if blocked {
             let row = PeerRow {
                 blocked: true,
-                ..stranger(peer, clock::now())
+                ..PeerRow::stranger(peer, clock::now())
             };
             self.write().insert(peer.clone(), row.clone());
             self.store.put_peer(row).await
@@ -383,7 +385,7 @@ impl Trust {
         let _changing = self.changing.lock().await;
         let mut row = self
             .row(peer)
-            .unwrap_or_else(|| stranger(peer, clock::now()));
+            .unwrap_or_else(|| PeerRow::stranger(peer, clock::now()));
         edit(&mut row);
         self.store.put_peer(row.clone()).await?;
         self.write().insert(peer.clone(), row.clone());
@@ -401,19 +403,6 @@ impl Trust {
 
 fn is_valid(lease: &LeaseRow, now: Timestamp) -> bool {
     lease.until.is_none_or(|until| now < until) && lease.calls_left != Some(0)
-}
-
-fn stranger(peer: &PeerId, now: Timestamp) -> PeerRow {
-    PeerRow {
-        peer: peer.clone(),
-        name: None,
-        claimed_name: None,
-        tier: Tier::Untrusted,
-        blocked: false,
-        lease: None,
-        first_seen: now,
-        last_seen: now,
-    }
 }
 
 /// Returns the stranger to forget when there are too many.

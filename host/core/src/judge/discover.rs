@@ -28,6 +28,19 @@ pub(super) fn capabilities(view: &View<'_>, hashed: bool) -> Message {
     }
 }
 
+/// Returns the list with its hash, or the hash alone if the peer has that list already.
+pub(super) fn validated(view: &View<'_>, cached: Option<&str>) -> Message {
+    let mut message = capabilities(view, true);
+    if let Message::Capabilities {
+        skills, card_hash, ..
+    } = &mut message
+        && cached.is_some_and(|cached| card_hash.as_deref() == Some(cached))
+    {
+        skills.clear();
+    }
+    message
+}
+
 /// Returns the whole card of one skill, or the refusal that every name gets which the peer does not see.
 pub(super) fn card(name: &str, view: &View<'_>) -> Verdict {
     match view.sight.find(view.catalog, name) {

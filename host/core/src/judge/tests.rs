@@ -65,6 +65,7 @@ fn written(verdict: &Verdict) -> Value {
         Verdict::TrustAsk { requested, reason } => {
             json!({"ask": {"tier": requested, "reason": reason}})
         }
+        Verdict::Redeem(secret) => json!({ "redeem": secret.encode() }),
         Verdict::Run { entry, input } => json!({"run": {"skill": entry.name(), "input": input}}),
     }
 }
@@ -236,6 +237,28 @@ fn list(entries: Vec<Arc<Entry>>) -> (usize, Vec<Value>) {
     let skills = payload["skills"].as_array().expect("a list").clone();
     assert_eq!(payload["card_hash"], connect_cache_hash(&skills));
     (bytes.len(), skills)
+}
+
+#[test]
+fn a_list_that_did_not_change_is_sent_again_to_old_peers_only() {
+    let (catalog, sight) = (catalog(), Sight::of(Tier::Internal));
+    let asked = |cached: Option<&str>, accepts: &[&str]| {
+        let mut env = Envelope::new(Message::AgentCardQuery {
+            cached_hash: cached.map(str::to_owned),
+        });
+        env.accepts = accepts.iter().map(|&feature| feature.to_owned()).collect();
+        match judge(&env, &view(&catalog, &sight, Prior::None)) {
+            Verdict::Reply(Message::Capabilities {
+                skills, card_hash, ..
+            }) => (skills.len(), card_hash.expect("asked for")),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (count, hash) = asked(None, &[CARD_HASH]);
+    assert_eq!(count, 4);
+    assert_eq!(asked(Some(&hash), &[CARD_HASH]), (0, hash.clone()));
+    assert_eq!(asked(Some(&hash), &[]), (4, hash.clone()));
+    assert_eq!(asked(Some("3ecbe8060500bae8"), &[CARD_HASH]), (4, hash));
 }
 
 #[test]

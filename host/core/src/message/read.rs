@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{Message, NAME_SHOWN, RemoteCard, TaskFailure, TaskRequest, cut};
-use crate::{Kind, Tier};
+use crate::{InviteSecret, Kind, Tier};
 
 /// Why a payload is no message of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,7 @@ pub(crate) fn read_payload(name: &str, mut fields: Fields) -> Result<Message, Ba
         Kind::TrustRequest => Message::TrustRequest {
             requested: requested(f.get("requested_tier"))?,
             reason: text(f, "reason", TEXT),
+            invite: invite(f),
         },
         Kind::TrustGrant => Message::TrustGrant {
             tier: requested(f.get("granted_tier")).unwrap_or_default(),
@@ -127,6 +128,11 @@ fn requested(value: Option<&Value>) -> Result<Tier, BadPayload> {
         .ok()
         .and_then(Tier::from_level)
         .unwrap_or(Tier::Privileged))
+}
+
+/// What is no secret is none: the request is then a plain one.
+fn invite(f: &Fields) -> Option<InviteSecret> {
+    InviteSecret::read(f.get("ext")?.get("invite")?.as_str()?)
 }
 
 fn task_request(f: &mut Fields) -> TaskRequest {
@@ -218,7 +224,8 @@ mod tests {
                 read("trust_request", value),
                 Ok(Message::TrustRequest {
                     requested: tier,
-                    reason: String::new()
+                    reason: String::new(),
+                    invite: None,
                 })
             );
         }
@@ -227,6 +234,26 @@ mod tests {
                 read("trust_request", json!({ "requested_tier": value })),
                 Err(BadPayload::RequestedTier)
             );
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_a_plain_request() {
+        let secret = InviteSecret::from_random([9; 16]);
+        let read = |ext: Value| match read("trust_request", json!({ "ext": ext })) {
+            Ok(Message::TrustRequest { invite, .. }) => invite,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(json!({ "invite": secret.encode() })), Some(secret));
+        for bad in [
+            json!(null),
+            json!([1]),
+            json!({ "invite": 7 }),
+            json!({ "invite": "" }),
+            json!({ "invite": "A".repeat(23) }),
+            json!({ "invite": "A".repeat(100_000) }),
+        ] {
+            assert_eq!(read(bad), None);
         }
     }
 

@@ -62,9 +62,15 @@ fn fields<M: SerializeMap>(message: &Message, map: &mut M) -> Result<(), M::Erro
             map.serialize_entry("skills", skills)?;
             some(map, "card_hash", card_hash)
         }
-        Message::TrustRequest { requested, reason } => {
+        Message::TrustRequest {
+            requested,
+            reason,
+            invite,
+        } => {
             map.serialize_entry("requested_tier", &requested.level())?;
-            map.serialize_entry("reason", reason)
+            map.serialize_entry("reason", reason)?;
+            let ext = invite.map(|secret| json!({ "invite": secret.encode() }));
+            some(map, "ext", &ext)
         }
         Message::TrustGrant { tier, reason } => {
             map.serialize_entry("granted", &true)?;

@@ -240,6 +240,7 @@ fn examples() -> Vec<Message> {
         Message::TrustRequest {
             requested: Tier::Known,
             reason: text(),
+            invite: Some(crate::InviteSecret::from_random([7; 16])),
         },
         Message::TrustGrant {
             tier: Tier::Internal,

@@ -225,6 +225,7 @@ fn introduce(ui: &Ui, ready: &Value) {
     ui.field("peer", &show::text(ready, "peer"));
     ui.field("invite", &show::text(ready, "invite"));
     ui.field("network", &show::text(ready, "transport"));
+    ui.code(&show::text(ready, "invite"));
 }
 
 fn offer(ui: &Ui, ready: &Value) {

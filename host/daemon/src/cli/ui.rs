@@ -29,13 +29,14 @@ pub(super) struct Ui {
     drawn: Cell<bool>,
 }
 
-/// The colours of words that mean good, waiting and bad.
+/// The colours of words that mean good, waiting and bad, of headings, and of pictures.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Colour {
     Good,
     Waiting,
     Bad,
     Heading,
+    Paper,
 }
 
 impl Ui {
@@ -103,16 +104,23 @@ impl Ui {
     /// Returns `text` in a colour, where colours are wanted.
     pub(super) fn paint(&self, colour: Colour, text: &str) -> String {
         let code = match colour {
-            Colour::Good => 32,
-            Colour::Waiting => 33,
-            Colour::Bad => 31,
-            Colour::Heading => 1,
+            Colour::Good => "32",
+            Colour::Waiting => "33",
+            Colour::Bad => "31",
+            Colour::Heading => "1",
+            // Black on white, whatever the terminal's own colours are.
+            Colour::Paper => "30;107",
         };
         if self.colour && !text.is_empty() {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {
             text.to_owned()
         }
+    }
+
+    /// Returns whether colours are wanted.
+    pub(super) const fn has_colour(&self) -> bool {
+        self.colour
     }
 
     /// Prints rows under headings, aligned. A cell's text was made printable by the caller.

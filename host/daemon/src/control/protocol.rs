@@ -132,8 +132,34 @@ pub enum Request {
         peer: String,
     },
 
-    /// Meet a peer: discover, ask for trust, discover again. Answer: `{"peer", "name", "claimed_name", "granted": tier
-    /// or null, "reason", "skills": [card]}`.
+    /// Make an invite. Answer: `{"code", "short_id", "id", "grants", "expires_at", "uses", "peer", "network"}`, all null
+    /// but the codes and the network where it grants nothing. The code is told here and never again.
+    Invite {
+        /// The tier that it gives; absent gives nothing.
+        #[serde(default)]
+        grants: Option<Tier>,
+        /// How long it holds.
+        #[serde(default)]
+        expires: Option<Span>,
+        /// How many peers may use it; absent means one.
+        #[serde(default)]
+        uses: Option<u32>,
+        /// The only peer that may use it.
+        #[serde(default, rename = "for")]
+        only: Option<String>,
+    },
+    /// The invites that give a tier. Answer: `[{"id", "grants", "state": "open", "used", "expired" or "revoked", "uses",
+    /// "used", "peer", "network", "made_at", "expires_at"}]`, the newest first.
+    InviteList {},
+    /// Take an invite back. Answer: its row.
+    InviteRevoke {
+        /// Which invite.
+        id: String,
+    },
+
+    /// Meet a peer: discover; where trust is wanted and missing, ask for it and discover again. Answer: `{"peer",
+    /// "name", "claimed_name", "granted": tier or null, "reason", "unchanged", "skills": [card]}`; both null where
+    /// nothing was asked for; `unchanged` where the peer showed what it showed before.
     Connect {
         /// An invite, a peer id or a name.
         target: String,

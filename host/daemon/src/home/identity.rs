@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use coworker_core::PeerId;
-use ed25519_dalek::{SECRET_KEY_LENGTH, Signer, SigningKey};
+use ed25519_dalek::{SECRET_KEY_LENGTH, Signature, Signer, SigningKey, VerifyingKey};
 
 use super::{Home, HomeError};
 use crate::clock;
@@ -97,6 +97,12 @@ pub(super) fn read_key(path: &Path) -> Result<Vec<u8>, HomeError> {
         });
     }
     std::fs::read(path).map_err(|source| HomeError::io("read", path, source))
+}
+
+/// Returns whether the owner of a public key signed a message.
+pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let signature = Signature::from_bytes(signature);
+    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
 /// Returns under which id the owner of a public key is known on this machine.

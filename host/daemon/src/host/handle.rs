@@ -62,9 +62,32 @@ impl Host {
                 reason,
                 timeout,
             } => {
-                self.connect(&target, name, tier, reason, timeout, progress)
-                    .await
+                let meeting = super::meeting::Meeting {
+                    target,
+                    name,
+                    tier,
+                    reason,
+                    timeout,
+                };
+                self.connect(meeting, progress).await
             }
+            Request::Invite { grants: None, .. } => Ok(self.invite_plain()),
+            Request::Invite {
+                grants: Some(grants),
+                expires,
+                uses,
+                only,
+            } => {
+                let terms = super::inviting::Terms {
+                    grants,
+                    expires,
+                    uses,
+                    only,
+                };
+                self.invite_make(terms).await
+            }
+            Request::InviteList {} => self.invite_list().await,
+            Request::InviteRevoke { id } => self.invite_revoke(&id).await,
             Request::PeerInspect {
                 peer,
                 skill,

@@ -21,11 +21,12 @@ impl Host {
             Ok(_) => None,
             Err(_) => format!("{scheme}:{text}").parse().ok(),
         };
-        let invited = || {
-            let invite = InviteCode::decode(text).ok()?;
-            format!("{scheme}:{}", invite.inbox_id?).parse().ok()
-        };
-        parsed.or_else(invited).ok_or_else(|| {
+        if parsed.is_none()
+            && let Ok(code) = InviteCode::decode(text)
+        {
+            return self.invited(&code);
+        }
+        parsed.ok_or_else(|| {
             Failure::failed(format!("no peer is called {text:?}"))
                 .cause("it is neither a name you gave, nor a peer id, nor an invite")
                 .hint("run `coworker-host peers list` to see the names, or use the peer's invite")
@@ -141,9 +142,10 @@ impl Host {
             .usage(UsageBy::Peer, coworker_core::Timestamp(0))
             .await?;
         let usage = usage.into_iter().find(|sum| sum.key == peer.to_string());
+        let card = self.store.card(&peer).await?;
         let mut value = seen_value(&row);
         if let Some(value) = value.as_object_mut() {
-            value.insert("skills".to_owned(), self.cards_of(&peer).into());
+            value.insert("skills".to_owned(), card.map(|card| card.skills).into());
             value.insert(
                 "tasks".to_owned(),
                 usage.as_ref().map_or(0, |usage| usage.calls).into(),

@@ -50,17 +50,6 @@ impl Host {
         }))
     }
 
-    /// Returns a code that another agent can read to find us.
-    pub fn invite(&self) -> String {
-        coworker_core::InviteCode {
-            name: self.name.clone(),
-            inbox_id: Some(self.me.id().to_owned()),
-            wallet: None,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-        .encode()
-    }
-
     pub(super) async fn usage(&self, by: UsageBy, since: Option<Span>) -> Result<Value, Failure> {
         let by = match by {
             UsageBy::Peer => store::UsageBy::Peer,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, approvals, asked, cursors, deaths, known, logs, outbox, peers, probes, state, tasks,
+    StoreError, approvals, asked, cards, cursors, deaths, delegated, invites, known, logs, outbox,
+    peers, probes, state, tasks,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -13,7 +14,7 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 3] {
+fn steps() -> [String; 4] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -26,10 +27,12 @@ fn steps() -> [String; 3] {
         logs::TABLES,
         approvals::TABLES,
     ];
+    let fourth = [invites::TABLES, cards::TABLES, delegated::TABLES];
     [
         first.concat(),
         known::LOG.to_owned(),
         cursors::TABLES.to_owned(),
+        fourth.concat(),
     ]
 }
 

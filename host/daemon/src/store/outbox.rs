@@ -187,7 +187,7 @@ pub(super) fn drop_peer(c: &Connection, peer: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes rows unsent. Their tasks count as delivered when they arrived, so that their bodies do not stay for ever.
+/// Deletes rows unsent. What we asked by them is not waited for any more. Their tasks count as delivered when they arrived, so that their bodies do not stay for ever.
 pub(super) fn give_up(
     c: &Connection,
     which: &str,
@@ -196,6 +196,11 @@ pub(super) fn give_up(
     c.prepare_cached(&format!(
         "UPDATE task SET delivered = coalesce(finished, received)
          WHERE seq IN (SELECT seq FROM outbox WHERE {which} AND bytes IS NULL)"
+    ))?
+    .execute(parameters.clone())?;
+    c.prepare_cached(&format!(
+        "UPDATE delegated SET given_up = 1 WHERE answered IS NULL AND cancelled IS NULL
+         AND (outgoing, task) IN (SELECT id, message FROM outbox WHERE {which})"
     ))?
     .execute(parameters.clone())?;
     Ok(

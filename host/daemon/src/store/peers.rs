@@ -60,6 +60,22 @@ pub struct PeerRow {
     pub last_seen: Timestamp,
 }
 
+impl PeerRow {
+    /// Returns a peer about whom nothing was decided, seen now for the first time.
+    pub fn stranger(peer: &PeerId, now: Timestamp) -> Self {
+        Self {
+            peer: peer.clone(),
+            name: None,
+            claimed_name: None,
+            tier: Tier::Untrusted,
+            blocked: false,
+            lease: None,
+            first_seen: now,
+            last_seen: now,
+        }
+    }
+}
+
 /// A tier that holds for a while, for some calls, or for some skills.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRow {
@@ -106,14 +122,7 @@ impl Store {
     /// Returns one peer.
     pub async fn peer(&self, peer: impl Borrow<PeerId>) -> Result<Option<PeerRow>, StoreError> {
         let key = peer_key(peer.borrow());
-        self.read(move |c| {
-            Ok(c.prepare_cached(
-                "SELECT peer, name, claimed, tier, blocked, lease, first_seen, last_seen FROM peer WHERE peer = ?1",
-            )?
-            .query_row([key], peer_row)
-            .optional()?)
-        })
-        .await
+        self.read(move |c| peer_in(c, &key)).await
     }
 
     /// Adds or replaces a peer. Refused with [`StoreError::NameTaken`] if another one has the name.
@@ -127,6 +136,7 @@ impl Store {
         self.write(move |c| {
             c.execute("DELETE FROM trust_request WHERE peer = ?1", [&key])?;
             c.execute("DELETE FROM probe WHERE peer = ?1", [&key])?;
+            c.execute("DELETE FROM card WHERE peer = ?1", [&key])?;
             Ok(c.execute("DELETE FROM peer WHERE peer = ?1", [&key])? > 0)
         })
         .await
@@ -194,7 +204,15 @@ impl Store {
     }
 }
 
-fn put(c: &Connection, row: &PeerRow) -> Result<(), StoreError> {
+pub(super) fn peer_in(c: &Connection, key: &[u8]) -> Result<Option<PeerRow>, StoreError> {
+    Ok(c.prepare_cached(
+        "SELECT peer, name, claimed, tier, blocked, lease, first_seen, last_seen FROM peer WHERE peer = ?1",
+    )?
+    .query_row([key], peer_row)
+    .optional()?)
+}
+
+pub(super) fn put(c: &Connection, row: &PeerRow) -> Result<(), StoreError> {
     let key = peer_key(&row.peer);
     let lease = row
         .lease

@@ -4,6 +4,7 @@ mod crash;
 mod failure;
 mod families;
 mod inbox;
+mod invites;
 mod outbox;
 mod retention;
 
