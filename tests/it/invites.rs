@@ -31,7 +31,7 @@ impl<'p> Visitor<'p> {
         home.identity().expect("a key").peer().to_string()
     }
 
-    /// Runs a command to its end. Nothing in what it says is blotted out.
+    /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         let all = ["--home", &self.home, "--json"];
         raw(self.place, &[&all, arguments].concat())
@@ -46,7 +46,8 @@ impl<'p> Visitor<'p> {
     }
 }
 
-fn raw(place: &Place, arguments: &[&str]) -> Ended {
+/// Runs a command to its end. Nothing in what it says is blotted out.
+pub(crate) fn raw(place: &Place, arguments: &[&str]) -> Ended {
     let output = place.command(arguments).output().expect("it ends");
     Ended {
         code: output.status.code().unwrap_or(-1),

@@ -8,6 +8,7 @@
 mod cli;
 mod component;
 mod defects;
+mod delegation;
 mod durable;
 mod envelopes;
 mod flood;

@@ -154,6 +154,11 @@ impl Place {
 }
 
 impl Serving {
+    /// Returns the host of a process that said that it is ready.
+    pub(crate) fn of(child: Child, ready: serde_json::Value) -> Self {
+        Self { child, ready }
+    }
+
     /// Returns the number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

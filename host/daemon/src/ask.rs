@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use coworker_core::{CorrelationId, Envelope, Message, PeerId, read_lenient};
+use coworker_core::{CorrelationId, Envelope, Message, PeerId, Timestamp, read_lenient};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::host::Host;
@@ -19,6 +20,9 @@ const MAX_DEPTH: u32 = 128;
 #[derive(Debug, Default)]
 pub struct Asks {
     waiting: Mutex<HashMap<(PeerId, String), oneshot::Sender<Answer>>>,
+    /// Work given to peers, with the time until which an answer counts. Nobody need wait for it.
+    delegated: Mutex<HashMap<(PeerId, String), Timestamp>>,
+    came: Notify,
 }
 
 /// An answer, as understood and as it came.
@@ -33,11 +37,16 @@ pub struct Answer {
 impl Answer {
     /// Returns the payload exactly as the peer sent it.
     pub fn payload(&self) -> Value {
-        let whole = read_lenient(&self.bytes, MAX_DEPTH).ok();
-        whole
-            .and_then(|mut whole| whole.get_mut("payload").map(Value::take))
-            .unwrap_or_default()
+        payload_of(&self.bytes)
     }
+}
+
+/// Returns the payload of an envelope exactly as the peer sent it.
+pub(crate) fn payload_of(bytes: &[u8]) -> Value {
+    let whole = read_lenient(bytes, MAX_DEPTH).ok();
+    whole
+        .and_then(|mut whole| whole.get_mut("payload").map(Value::take))
+        .unwrap_or_default()
 }
 
 /// Why there is no answer.
@@ -77,13 +86,52 @@ impl Asks {
 
     /// Returns whether somebody waits for this answer from this peer.
     pub fn expects(&self, peer: &PeerId, correlation: &str) -> bool {
-        self.lock()
-            .contains_key(&(peer.clone(), correlation.to_owned()))
+        let place = (peer.clone(), correlation.to_owned());
+        self.lock().contains_key(&place) || self.work().contains_key(&place)
+    }
+
+    /// Returns whether this would answer work that was given to this peer.
+    pub fn is_delegated(&self, peer: &PeerId, task: &str) -> bool {
+        self.work().contains_key(&(peer.clone(), task.to_owned()))
+    }
+
+    /// Notes that a peer is given work whose answer counts until a time.
+    pub fn delegate(&self, peer: &PeerId, task: &str, until: Timestamp) {
+        let now = clock::now();
+        let mut work = self.work();
+        work.retain(|_, until| *until >= now);
+        work.insert((peer.clone(), task.to_owned()), until);
+    }
+
+    /// Notes the work of earlier runs.
+    pub fn resume(&self, open: Vec<(PeerId, String, Timestamp)>) {
+        self.work().extend(
+            open.into_iter()
+                .map(|(peer, task, until)| ((peer, task), until)),
+        );
+    }
+
+    /// Notes that work is no longer waited for, and wakes those who look at it.
+    pub fn settle(&self, peer: &PeerId, task: &str) {
+        self.work().remove(&(peer.clone(), task.to_owned()));
+        self.came.notify_waiters();
+    }
+
+    /// Resolves when some work was answered or given up.
+    pub fn came(&self) -> Notified<'_> {
+        self.came.notified()
     }
 
     /// Returns whether somebody waits for any answer from this peer.
     pub fn awaits(&self, peer: &PeerId) -> bool {
         self.lock().keys().any(|(asked, _)| asked == peer)
+            || self.work().keys().any(|(asked, _)| asked == peer)
+    }
+
+    fn work(&self) -> std::sync::MutexGuard<'_, HashMap<(PeerId, String), Timestamp>> {
+        self.delegated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(

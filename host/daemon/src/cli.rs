@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod connect;
+mod delegate;
 mod demo;
 mod doctor;
 mod examine;
@@ -79,6 +80,14 @@ enum Command {
     Serve(serve::Options),
     /// Call a skill of a peer, or of this host
     Call(call::Options),
+    /// Give a peer work that may take days
+    Request(delegate::Ask),
+    /// List the work given to peers
+    Tasks(delegate::List),
+    /// Show a peer's answer to a request
+    Result(delegate::Answered),
+    /// Stop waiting for an answer
+    Cancel(delegate::Cancelled),
     /// See and decide what is served
     #[command(subcommand)]
     Skills(skills::Command),
@@ -197,6 +206,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Skills(command) => skills::run(context, command).await,
         Command::Trust(command) => trust::run(context, command).await,
         Command::Peers(command) => peers::run(context, command).await,
+        Command::Request(options) => delegate::request(context, options).await,
+        Command::Tasks(options) => delegate::tasks(context, options).await,
+        Command::Result(options) => delegate::result(context, options).await,
+        Command::Cancel(options) => delegate::cancel(context, options).await,
         Command::Invite(options) => invite::run(context, options).await,
         Command::Connect(options) => connect::run(context, options).await,
         Command::Inspect(options) => inspect::run(context, options).await,

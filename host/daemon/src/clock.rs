@@ -55,6 +55,22 @@ pub fn pause(first: Duration, last: Duration, failures: u32) -> Duration {
     pause.mul_f64(jitter)
 }
 
+/// Returns a random UUID (version 4), the form of ids that old peers give their tasks.
+pub fn uuid() -> String {
+    let random = u128::from_be_bytes(random());
+    let version = (random & !(0xf << 76)) | (4 << 76);
+    let text = format!("{:032x}", (version & !(0b11 << 62)) | (0b10 << 62));
+    let part = |from, to| text.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    )
+}
+
 /// The grid of release times, fixed when the host starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Boundary {
@@ -92,6 +108,25 @@ mod tests {
         for (failures, expected) in [(0, first), (3, first * 8), (30, last), (u32::MAX, last)] {
             let pause = pause(first, last, failures);
             assert!(pause >= expected.mul_f64(0.75) && pause <= expected.mul_f64(1.25));
+        }
+    }
+
+    #[test]
+    fn a_uuid_says_that_it_is_random() {
+        let all: std::collections::HashSet<String> = (0..100).map(|_| uuid()).collect();
+        assert_eq!(all.len(), 100);
+        for uuid in all {
+            let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(parts, [8, 4, 4, 4, 12]);
+            assert!(
+                uuid.chars()
+                    .all(|c| c == '-' || matches!(c, '0'..='9' | 'a'..='f'))
+            );
+            assert_eq!(uuid.as_bytes()[14], b'4');
+            assert!(
+                matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'),
+                "{uuid}"
+            );
         }
     }
 

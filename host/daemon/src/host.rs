@@ -2,6 +2,7 @@
 //! storage in the store; here they are only connected.
 
 mod calling;
+mod delegating;
 mod handle;
 mod inviting;
 mod meeting;
@@ -39,8 +40,8 @@ use crate::transport::{Link, xmtp};
 use crate::trust::Trust;
 use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
 
-/// How long our own messages are good for: an answer may be read a week later.
-const TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How long our own messages are good for: an answer may be read a week later, and a request outlives the wait for it.
+const TTL: Duration = Duration::from_secs(8 * 24 * 3_600);
 /// The largest message that a transport carries.
 const LARGEST_SENT: usize = 900 << 10;
 
@@ -231,6 +232,8 @@ impl Host {
 
     /// Starts the loops over a transport's inbox, with what earlier runs left waiting.
     pub async fn start(self: &Arc<Self>, link: Link) -> Result<(), StoreError> {
+        self.asks
+            .resume(self.store.delegated_open(clock::now()).await?);
         if self.serving {
             self.restore().await?;
         }

@@ -246,6 +246,9 @@ async fn answer(
         let _ = kept.send(Kept::Done);
         return None;
     }
+    if host.asks.is_delegated(&from, &correlation) {
+        return work_answered(host, &from, &correlation, &envelope, bytes, now, kept).await;
+    }
     match host
         .store
         .answered(&from, &correlation, bytes.clone(), now)
@@ -264,6 +267,43 @@ async fn answer(
         }
     }
     let _ = kept.send(Kept::Done);
+    None
+}
+
+/// Takes the answer to work that was given to this peer. A pong under the same id is none.
+async fn work_answered(
+    host: &Host,
+    from: &PeerId,
+    task: &str,
+    envelope: &Envelope,
+    bytes: Vec<u8>,
+    now: Timestamp,
+    kept: oneshot::Sender<()>,
+) -> Option<Candidate> {
+    let success = match envelope.message {
+        Message::TaskResponse { .. } => Some(true),
+        Message::TaskError(_) | Message::Error { .. } => Some(false),
+        _ => None,
+    };
+    let counts = match success {
+        Some(success) => {
+            host.store
+                .delegated_answer(from, task, bytes, success, now)
+                .await
+        }
+        None => Ok(false),
+    };
+    match counts {
+        Ok(true) => host.asks.settle(from, task),
+        Ok(false) => {
+            host.counters.unasked.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be stored");
+            return None;
+        }
+    }
+    let _ = kept.send(());
     None
 }
 

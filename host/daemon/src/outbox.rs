@@ -172,6 +172,12 @@ impl Outbox {
         Ok(())
     }
 
+    /// Forgets a message whose row is gone, if it has not left.
+    pub fn leave_out(&self, peer: &PeerId, row: i64) {
+        self.order(Command::Withdraw(peer.clone(), row));
+        self.owed.is_stale();
+    }
+
     /// Returns how many messages are on their way to peers that can be reached.
     pub fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)

@@ -220,7 +220,7 @@ async fn serve(
     if let Verdict::Redeem(secret) = &verdict
         && !again
     {
-        let network = host.network();
+        let network = host.network_name();
         verdict = match host.trust.redeem(peer, secret, network, now).await? {
             Some(tier) => Verdict::Reply(Message::TrustGrant {
                 tier,

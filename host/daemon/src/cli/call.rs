@@ -49,6 +49,11 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     };
     let answer = reach::ask(context, request).await?;
     let reply = answer.get("reply").unwrap_or(&Value::Null);
+    show(context, &answer, reply)
+}
+
+/// Prints a peer's reply; a refusal is a failure too.
+pub(super) fn show(context: &Context, answer: &Value, reply: &Value) -> Result<(), Failure> {
     let success = answer
         .get("success")
         .and_then(Value::as_bool)
@@ -61,9 +66,12 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     if success {
         return Ok(());
     }
-    let mut failure = Failure::failed("the call was refused").cause(show::text(reply, "error"));
-    if show::has(reply, "error_code") {
-        failure = failure.cause(show::text(reply, "error_code"));
+    let mut failure = Failure::failed("the call was refused");
+    // Old peers refuse some calls outside of tasks, in words of their own.
+    for key in ["error", "message", "error_code", "code"] {
+        if show::has(reply, key) {
+            failure = failure.cause(show::text(reply, key));
+        }
     }
     Err(
         failure.hint(match answer.get("peer").and_then(Value::as_str) {
@@ -76,7 +84,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
 }
 
 /// Reads the input that was asked for.
-fn input(text: &str) -> Result<Value, Failure> {
+pub(super) fn input(text: &str) -> Result<Value, Failure> {
     let (from, read) = if text == "-" {
         ("stdin".to_owned(), bounded(std::io::stdin().lock()))
     } else if let Some(path) = text.strip_prefix('@') {

@@ -207,6 +207,43 @@ pub enum Request {
         as_tier: Option<Tier>,
     },
 
+    /// Give work to a peer, which may be away for days. Answer, when it is on disk: a row of `Delegated`.
+    Delegate {
+        /// Which peer.
+        peer: String,
+        /// Which skill, as the peer names it.
+        skill: String,
+        /// The input.
+        input: Value,
+        /// Only this version.
+        #[serde(default)]
+        version: Option<String>,
+        /// How long an answer counts; absent means 7 days, which is the most.
+        #[serde(default)]
+        ttl: Option<Span>,
+    },
+    /// What was given to peers. Answer: `[{"task", "peer", "name", "skill", "state": "queued", "sent", "done", "failed",
+    /// "expired" or "cancelled", "asked_at", "deadline_at", "answered_at"}]`, the newest first.
+    Delegated {
+        /// The most rows; absent means 50.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// How far a task is. Answer: its row with `"success"`, and `"reply"`: the peer's payload exactly, or null.
+    DelegatedResult {
+        /// Which task: its id or the start of it.
+        id: String,
+        /// How long to wait for the answer, at most a minute; absent does not wait.
+        #[serde(default)]
+        wait: Option<Span>,
+    },
+    /// Stop waiting for a task. Answer: its row with `"cancelled"`: whether there was anything to wait for, and
+    /// `"taken_back"`: whether the request had not left.
+    DelegatedCancel {
+        /// Which task: its id or the start of it.
+        id: String,
+    },
+
     /// What was used. Answer: `[{"key", "calls", "failed", "cpu_ms", "wall_ms", "input_bytes", "output_bytes",
     /// "host_calls", "model_calls"}]`, the most calls first.
     Usage {
@@ -240,7 +277,10 @@ impl Request {
     pub const fn only_waits(&self) -> bool {
         matches!(
             self,
-            Self::Call { .. } | Self::Connect { .. } | Self::PeerInspect { .. }
+            Self::Call { .. }
+                | Self::Connect { .. }
+                | Self::PeerInspect { .. }
+                | Self::DelegatedResult { .. }
         )
     }
 }

@@ -108,6 +108,25 @@ impl Host {
                 };
                 self.call(&peer, question, timeout, as_tier, progress).await
             }
+            Request::Delegate {
+                peer,
+                skill,
+                input,
+                version,
+                ttl,
+            } => {
+                let question = super::calling::Question {
+                    skill,
+                    input,
+                    version,
+                };
+                self.delegate(&peer, question, ttl).await
+            }
+            Request::Delegated { limit } => self.delegated_list(limit).await,
+            Request::DelegatedResult { id, wait } => {
+                self.delegated_result(&id, wait, progress).await
+            }
+            Request::DelegatedCancel { id } => self.delegated_cancel(&id).await,
             Request::Usage { by, since } => self.usage(by, since).await,
             Request::Logs { task, limit } => self.logs(task, limit).await,
             Request::Probes {} => self.probes().await,

@@ -29,7 +29,7 @@ pub(super) struct Terms {
 
 impl Host {
     /// Returns the network that we are on, as invites name it.
-    pub fn network(&self) -> &'static str {
+    pub fn network_name(&self) -> &'static str {
         crate::transport::name(self.me.scheme())
     }
 
@@ -52,7 +52,7 @@ impl Host {
         let code = self.plain_code();
         json!({
             "code": code.encode(), "short_id": code.short_id(), "id": null, "grants": null, "expires_at": null,
-            "uses": null, "peer": null, "network": self.network(),
+            "uses": null, "peer": null, "network": self.network_name(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Host {
         let row = InviteRow {
             id: clock::token(),
             tier: terms.grants,
-            network: self.network().to_owned(),
+            network: self.network_name().to_owned(),
             bound,
             uses,
             used: 0,
@@ -168,12 +168,12 @@ impl Host {
                 .cause("its signature does not fit what it says")
                 .hint("ask its owner for a new one, and do not use this one"));
         }
-        if offer.network != self.network() {
+        if offer.network != self.network_name() {
             return Err(Failure::failed(format!(
                 "the invite is for the network {:?}",
                 offer.network
             ))
-            .cause(format!("this host is on {:?}", self.network())));
+            .cause(format!("this host is on {:?}", self.network_name())));
         }
         Ok(peer)
     }
