@@ -1,6 +1,7 @@
 //! Tests of the store as a whole: what survives, what is known again, and what is forgotten.
 
 mod crash;
+mod delegated;
 mod failure;
 mod families;
 mod inbox;
