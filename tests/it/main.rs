@@ -16,6 +16,7 @@ mod folder;
 mod guests;
 mod hosts;
 mod identity;
+mod import;
 mod invites;
 mod meeting;
 mod pairs;

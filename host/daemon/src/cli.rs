@@ -200,7 +200,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         trace::for_commands();
     }
     match command {
-        Command::Init(options) => init::run(context, options),
+        Command::Init(options) => init::run(context, options).await,
         Command::Serve(options) => serve::run(context, options).await,
         Command::Call(options) => call::run(context, options).await,
         Command::Skills(command) => skills::run(context, command).await,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 pub mod home;
 pub mod host;
+pub mod import;
 pub mod inbox;
 pub mod local_node;
 pub mod outbox;

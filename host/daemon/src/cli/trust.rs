@@ -94,7 +94,12 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Deny { id } => {
             let answer = reach::ask(context, Request::TrustDeny { id }).await?;
             context.ui.answer(&answer, |ui, row| {
-                ui.line(&format!("turned {} down", show::text(row, "peer")));
+                let key = if show::has(row, "peer") {
+                    "peer"
+                } else {
+                    "wallet"
+                };
+                ui.line(&format!("turned {} down", show::text(row, key)));
             });
         }
     }
@@ -157,7 +162,11 @@ fn requests(ui: &Ui, answer: &Value) {
                 show::called(row),
                 show::text(row, "tier"),
                 show::at(row, "received_at"),
-                show::id(row, "peer"),
+                if show::has(row, "peer") {
+                    show::id(row, "peer")
+                } else {
+                    show::id(row, "wallet")
+                },
                 show::short(row, "reason", 60),
             ]
         })

@@ -97,8 +97,8 @@ pub enum Request {
         /// Which peer.
         peer: String,
     },
-    /// What waits for the owner. Answer: `[{"id", "peer", "name", "claimed_name", "tier", "reason", "received_at",
-    /// "origin": "peer" or "import"}]`.
+    /// What waits for the owner. Answer: `[{"id", "peer", "wallet", "name", "claimed_name", "tier", "reason",
+    /// "received_at", "origin": "peer" or "import"}]`; `peer` is null where only the wallet is known.
     TrustRequests {},
     /// Grant a request. Answer: the peer's row.
     TrustGrant {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Host;
 use crate::clock;
 use crate::report::Failure;
-use crate::store::{LeaseRow, PeerRow, UsageBy};
+use crate::store::{LeaseRow, PeerRow, ProposalRow, UsageBy};
 
 impl Host {
     /// Returns the peer that the owner means: a name the owner gave, an id, or an invite.
@@ -102,13 +102,37 @@ impl Host {
             json!({
                 "id": row.id, "peer": row.peer, "name": peer.as_ref().and_then(|row| row.name.clone()),
                 "claimed_name": peer.and_then(|row| row.claimed_name), "tier": row.requested, "reason": row.reason,
-                "received_at": row.at, "origin": "peer",
+                "received_at": row.at, "origin": "peer", "wallet": null,
             })
         };
-        Ok(rows.iter().map(row).collect())
+        let proposals = self.store.proposals().await?;
+        Ok(rows
+            .iter()
+            .map(row)
+            .chain(proposals.iter().map(proposal_value))
+            .collect())
+    }
+
+    /// Grants what was proposed from elsewhere. The peer did not ask, and hears nothing.
+    async fn take_over(&self, proposal: ProposalRow) -> Result<Value, Failure> {
+        let Some(peer) = &proposal.peer else {
+            let wallet = proposal.wallet.unwrap_or_default();
+            return Err(Failure::failed(format!("the inbox of the wallet {wallet} is not known"))
+                .cause("a wallet counts only where the network proves whose it is")
+                .hint("connect to the peer by its invite, and use `coworker-host trust set`; then `trust deny` this"));
+        };
+        let row = self
+            .trust
+            .take_over(peer, proposal.tier, proposal.name)
+            .await?;
+        self.store.drop_proposal(proposal.id).await?;
+        Ok(row_value(&row))
     }
 
     pub(super) async fn trust_grant(&self, id: &str) -> Result<Value, Failure> {
+        if let Some(proposal) = self.store.proposal(id).await? {
+            return self.take_over(proposal).await;
+        }
         let (row, request) = self.trust.grant(id).await?;
         let correlation = request.correlation.as_deref().and_then(CorrelationId::new);
         let message = Message::TrustGrant {
@@ -126,6 +150,10 @@ impl Host {
     }
 
     pub(super) async fn trust_deny(&self, id: &str) -> Result<Value, Failure> {
+        if let Some(proposal) = self.store.proposal(id).await? {
+            self.store.drop_proposal(id).await?;
+            return Ok(json!({ "id": id, "peer": proposal.peer, "wallet": proposal.wallet }));
+        }
         let request = self.trust.take(id).await?;
         Ok(json!({ "id": request.id, "peer": request.peer }))
     }
@@ -196,6 +224,13 @@ pub(super) fn row_value(row: &PeerRow) -> Value {
     json!({
         "peer": row.peer, "name": row.name, "claimed_name": row.claimed_name, "tier": row.tier,
         "blocked": row.blocked, "lease": lease,
+    })
+}
+
+fn proposal_value(row: &ProposalRow) -> Value {
+    json!({
+        "id": row.id, "peer": row.peer, "wallet": row.wallet, "name": null, "claimed_name": row.name, "tier": row.tier,
+        "reason": "brought from agent-coworker", "received_at": row.at, "origin": "import",
     })
 }
 

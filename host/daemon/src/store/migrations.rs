@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     StoreError, approvals, asked, cards, cursors, deaths, delegated, invites, known, logs, outbox,
-    peers, probes, state, tasks,
+    peers, probes, proposals, state, tasks,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -27,7 +27,12 @@ fn steps() -> [String; 4] {
         logs::TABLES,
         approvals::TABLES,
     ];
-    let fourth = [invites::TABLES, cards::TABLES, delegated::TABLES];
+    let fourth = [
+        invites::TABLES,
+        cards::TABLES,
+        delegated::TABLES,
+        proposals::TABLES,
+    ];
     [
         first.concat(),
         known::LOG.to_owned(),

@@ -1,11 +1,36 @@
-//! Invites: an owner's decision made in advance, for whoever shows the secret. It raises a tier and does nothing else.
+//! Decisions made elsewhere or in advance: an invite, for whoever shows its secret, and a peer that was known to another
+//! program. Both raise a tier and never lower one.
 
 use coworker_core::{InviteSecret, PeerId, Tier, Timestamp};
 
 use super::Trust;
-use crate::store::{Redeemed, StoreError};
+use crate::report::Failure;
+use crate::store::{PeerRow, Redeemed, StoreError};
 
 impl Trust {
+    /// Takes a peer over as the owner knew it elsewhere. It keeps a name and a higher tier that it has here, and a name
+    /// that another peer has is not given twice.
+    pub async fn take_over(
+        &self,
+        peer: &PeerId,
+        tier: Tier,
+        name: Option<String>,
+    ) -> Result<PeerRow, Failure> {
+        let row = self
+            .change(peer, |row| {
+                row.tier = row.tier.max(tier);
+                // Who has only a name there is let in no further than before.
+                row.blocked = row.blocked && tier == Tier::Untrusted;
+            })
+            .await?;
+        match name {
+            Some(name) if row.name.is_none() => {
+                Ok(self.name(peer, Some(name)).await.unwrap_or(row))
+            }
+            _ => Ok(row),
+        }
+    }
+
     /// Uses an invite for a peer. Returns the tier that it has by it, or nothing if the invite gives this peer nothing.
     pub async fn redeem(
         &self,
