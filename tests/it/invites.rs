@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use coworker_core::{InviteCode, Offer, Tier, Timestamp};
 use serde_json::{Value, json};
 
 use crate::hosts::EXPOSED;
@@ -318,6 +319,41 @@ fn a_changed_code_is_refused_before_anybody_is_written_to() {
     assert_eq!(place.turned_away("received"), before);
     // As it was made, it is as good as before.
     assert_eq!(ann.get(&["connect", code(&invite)])["granted"], "known");
+}
+
+#[test]
+fn a_code_for_another_network_or_another_time_is_refused_before_anybody_is_written_to() {
+    let (place, _serving) = Place::serving(&["echo.wasm"]);
+    let ann = Visitor::new(&place, "ann");
+    let invite = make(&place, json!({}));
+    let home = coworker_host::home::Home::open(&place.home()).expect("a home");
+    let identity = home.identity().expect("a key");
+    // Signed by the issuer itself.
+    let signed = |change: fn(&mut Offer)| {
+        let mut code = InviteCode::decode(code(&invite)).expect("a code");
+        change(code.offer.as_mut().expect("an offer"));
+        let statement = code.statement().expect("an inbox");
+        code.offer.as_mut().expect("an offer").signature = identity.sign(&statement);
+        code.encode()
+    };
+    let before = place.turned_away("received");
+    for (change, said) in [
+        (
+            (|offer| offer.network = "xmtp-dev".to_owned()) as fn(&mut Offer),
+            "for the network \"xmtp-dev\"",
+        ),
+        (|offer| offer.expires = Timestamp(1_000_000), "has expired"),
+    ] {
+        let ended = ann.run(&["connect", &signed(change)]);
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+    assert_eq!(place.turned_away("received"), before);
+    // The issuer goes by its own record: a higher tier in a code, even signed, gives what was recorded.
+    let raised = signed(|offer| offer.tier = Tier::Privileged);
+    let met = ann.get(&["connect", &raised]);
+    assert_eq!(met["granted"], "known", "{met}");
+    assert_eq!(tier(&place, &ann.id()), "known");
 }
 
 /// Returns a code of the same words, signed by somebody else.

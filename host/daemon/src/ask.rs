@@ -16,12 +16,15 @@ use crate::store::StoreError;
 /// The deepest answer that is read.
 const MAX_DEPTH: u32 = 128;
 
+/// What one peer was given.
+type Work = HashMap<String, Timestamp>;
+
 /// Those who wait for an answer, by whom they asked and under which id.
 #[derive(Debug, Default)]
 pub struct Asks {
     waiting: Mutex<HashMap<(PeerId, String), oneshot::Sender<Answer>>>,
     /// Work given to peers, with the time until which an answer counts. Nobody need wait for it.
-    delegated: Mutex<HashMap<(PeerId, String), Timestamp>>,
+    delegated: Mutex<HashMap<PeerId, Work>>,
     came: Notify,
 }
 
@@ -87,33 +90,43 @@ impl Asks {
     /// Returns whether somebody waits for this answer from this peer.
     pub fn expects(&self, peer: &PeerId, correlation: &str) -> bool {
         let place = (peer.clone(), correlation.to_owned());
-        self.lock().contains_key(&place) || self.work().contains_key(&place)
+        self.lock().contains_key(&place) || self.is_delegated(peer, correlation)
     }
 
     /// Returns whether this would answer work that was given to this peer.
     pub fn is_delegated(&self, peer: &PeerId, task: &str) -> bool {
-        self.work().contains_key(&(peer.clone(), task.to_owned()))
+        self.work()
+            .get(peer)
+            .is_some_and(|given| given.contains_key(task))
     }
 
     /// Notes that a peer is given work whose answer counts until a time.
     pub fn delegate(&self, peer: &PeerId, task: &str, until: Timestamp) {
         let now = clock::now();
         let mut work = self.work();
-        work.retain(|_, until| *until >= now);
-        work.insert((peer.clone(), task.to_owned()), until);
+        let given = work.entry(peer.clone()).or_default();
+        given.retain(|_, until| *until >= now);
+        given.insert(task.to_owned(), until);
     }
 
     /// Notes the work of earlier runs.
     pub fn resume(&self, open: Vec<(PeerId, String, Timestamp)>) {
-        self.work().extend(
-            open.into_iter()
-                .map(|(peer, task, until)| ((peer, task), until)),
-        );
+        let mut work = self.work();
+        for (peer, task, until) in open {
+            work.entry(peer).or_default().insert(task, until);
+        }
     }
 
     /// Notes that work is no longer waited for, and wakes those who look at it.
     pub fn settle(&self, peer: &PeerId, task: &str) {
-        self.work().remove(&(peer.clone(), task.to_owned()));
+        let mut work = self.work();
+        if let Some(given) = work.get_mut(peer) {
+            given.remove(task);
+            if given.is_empty() {
+                work.remove(peer);
+            }
+        }
+        drop(work);
         self.came.notify_waiters();
     }
 
@@ -124,11 +137,10 @@ impl Asks {
 
     /// Returns whether somebody waits for any answer from this peer.
     pub fn awaits(&self, peer: &PeerId) -> bool {
-        self.lock().keys().any(|(asked, _)| asked == peer)
-            || self.work().keys().any(|(asked, _)| asked == peer)
+        self.lock().keys().any(|(asked, _)| asked == peer) || self.work().contains_key(peer)
     }
 
-    fn work(&self) -> std::sync::MutexGuard<'_, HashMap<(PeerId, String), Timestamp>> {
+    fn work(&self) -> std::sync::MutexGuard<'_, HashMap<PeerId, Work>> {
         self.delegated
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
