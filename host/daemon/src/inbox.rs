@@ -278,7 +278,7 @@ async fn work_answered(
     envelope: &Envelope,
     bytes: Vec<u8>,
     now: Timestamp,
-    kept: oneshot::Sender<()>,
+    kept: oneshot::Sender<Kept>,
 ) -> Option<Candidate> {
     let success = match envelope.message {
         Message::TaskResponse { .. } => Some(true),
@@ -303,7 +303,7 @@ async fn work_answered(
             return None;
         }
     }
-    let _ = kept.send(());
+    let _ = kept.send(Kept::Done);
     None
 }
 

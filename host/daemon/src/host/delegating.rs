@@ -79,7 +79,6 @@ impl Host {
             peer,
             bytes,
             task: None,
-            tries: 0,
             message_id: task.clone(),
         };
         self.outbox.send(row, None);
