@@ -13,6 +13,9 @@ use crate::report::{Exit, Failure};
 
 /// How long one question to the host waits; a longer wait is many of them, so that a host may start or end meanwhile.
 const LOOK: Duration = Duration::from_secs(20);
+/// The same where no host runs: as long as this command has the home, none can start. In between it lets go.
+const ALONE: Duration = Duration::from_secs(3);
+const LET_GO: Duration = Duration::from_secs(1);
 /// How long a host that is just starting or ending is waited for.
 const BETWEEN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -123,7 +126,7 @@ pub(super) async fn result(context: &Context, options: Answered) -> Result<(), F
     let answer = if options.wait {
         wait(context, &options).await?
     } else {
-        look(context, &options.id, None).await?
+        look(context, &options.id, None).await?.0
     };
     let reply = answer.get("reply").unwrap_or(&Value::Null);
     if !reply.is_null() {
@@ -145,12 +148,21 @@ pub(super) async fn result(context: &Context, options: Answered) -> Result<(), F
     })
 }
 
-async fn look(context: &Context, id: &str, wait: Option<Duration>) -> Result<Value, Failure> {
-    let request = Request::DelegatedResult {
+/// Returns how far a task is, and whether a host runs.
+async fn look(
+    context: &Context,
+    id: &str,
+    wait: Option<Duration>,
+) -> Result<(Value, bool), Failure> {
+    let request = |wait: Option<Duration>| Request::DelegatedResult {
         id: id.to_owned(),
         wait: wait.map(Span),
     };
-    reach::ask(context, request).await
+    if let Some(answer) = reach::ask_running(context, &context.home()?, &request(wait)).await? {
+        return Ok((answer, true));
+    }
+    let wait = wait.map(|wait| wait.min(ALONE));
+    Ok((reach::ask(context, request(wait)).await?, false))
 }
 
 /// Asks until there is an answer, over starts and ends of the host.
@@ -163,12 +175,15 @@ async fn wait(context: &Context, options: &Answered) -> Result<Value, Failure> {
             .map(|timeout| timeout.0.saturating_sub(started.elapsed()));
         let slice = left.map_or(LOOK, |left| left.min(LOOK));
         match look(context, &options.id, Some(slice)).await {
-            Ok(answer) => {
+            Ok((answer, running)) => {
                 gone_since = None;
                 let state = show::text(&answer, "state");
                 let open = state == "queued" || state == "sent";
-                if !open || left.is_some_and(|left| left <= slice) {
+                if !open || left.is_some_and(|left| left <= slice.min(ALONE)) {
                     return Ok(answer);
+                }
+                if !running {
+                    tokio::time::sleep(LET_GO).await;
                 }
             }
             // Nobody listens, or somebody has the home and does not listen yet.
