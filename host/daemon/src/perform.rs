@@ -221,7 +221,7 @@ async fn serve(
         && !again
     {
         let network = host.network_name();
-        verdict = match host.trust.redeem(peer, secret, network, now).await? {
+        verdict = match host.trust.redeem(peer, secret, &network, now).await? {
             Some(tier) => Verdict::Reply(Message::TrustGrant {
                 tier,
                 reason: "granted".to_owned(),

@@ -38,8 +38,8 @@ mod usage;
 
 pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
 pub use asked::{AnswerRow, AskedRow};
-pub use cursors::CursorRow;
 pub use cards::CardRow;
+pub use cursors::CursorRow;
 pub use delegated::{Delegate, DelegatedRow, DelegatedState};
 pub use error::StoreError;
 pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent};

@@ -29,8 +29,12 @@ pub(super) struct Terms {
 
 impl Host {
     /// Returns the network that we are on, as invites name it.
-    pub fn network_name(&self) -> &'static str {
-        crate::transport::name(self.me.scheme())
+    pub fn network_name(&self) -> String {
+        let kind = crate::transport::name(self.me.scheme());
+        match &self.network {
+            Some(network) => format!("{kind}-{}", network.status().env),
+            None => kind.to_owned(),
+        }
     }
 
     /// Returns a code that another agent can read to find us. It gives nothing.
@@ -77,7 +81,7 @@ impl Host {
         let row = InviteRow {
             id: clock::token(),
             tier: terms.grants,
-            network: self.network_name().to_owned(),
+            network: self.network_name(),
             bound,
             uses,
             used: 0,

@@ -113,17 +113,34 @@ impl Host {
             .collect())
     }
 
+    /// Returns who has a wallet, as the network proves it.
+    async fn owner_of(&self, wallet: &str) -> Result<PeerId, Failure> {
+        let unknown = || {
+            Failure::failed(format!("the inbox of the wallet {wallet} is not known"))
+                .hint("connect to the peer by its invite, and use `coworker-host trust set`; then `trust deny` this")
+        };
+        let Some(network) = &self.network else {
+            return Err(unknown().cause(
+                "a wallet counts only where a network proves whose it is, and this host is on none",
+            ));
+        };
+        let found = network.inbox_of(wallet).await.map_err(|error| {
+            Failure::unreachable("the network cannot be asked whose that wallet is")
+                .caused_by(&error)
+                .hint("try again when `coworker-host status` shows it connected")
+        })?;
+        found.ok_or_else(|| unknown().cause("nobody on the network has that wallet"))
+    }
+
     /// Grants what was proposed from elsewhere. The peer did not ask, and hears nothing.
     async fn take_over(&self, proposal: ProposalRow) -> Result<Value, Failure> {
-        let Some(peer) = &proposal.peer else {
-            let wallet = proposal.wallet.unwrap_or_default();
-            return Err(Failure::failed(format!("the inbox of the wallet {wallet} is not known"))
-                .cause("a wallet counts only where the network proves whose it is")
-                .hint("connect to the peer by its invite, and use `coworker-host trust set`; then `trust deny` this"));
+        let peer = match (proposal.peer, &proposal.wallet) {
+            (Some(peer), _) => peer,
+            (None, wallet) => self.owner_of(wallet.as_deref().unwrap_or_default()).await?,
         };
         let row = self
             .trust
-            .take_over(peer, proposal.tier, proposal.name)
+            .take_over(&peer, proposal.tier, proposal.name)
             .await?;
         self.store.drop_proposal(proposal.id).await?;
         Ok(row_value(&row))
