@@ -16,6 +16,7 @@ mod refusal;
 mod rig;
 mod row;
 mod start;
+mod xmtp;
 
 use std::process::ExitCode;
 
@@ -64,13 +65,14 @@ fn main() -> ExitCode {
             }
         }
     }
-    let known: [(&str, Group); 6] = [
+    let known: [(&str, Group); 7] = [
         ("call", call::run),
         ("start", start::run),
         ("memory", memory::run),
         ("refusal", refusal::run),
         ("hostile", hostile::run),
         ("recover", recover::run),
+        ("xmtp", xmtp::run),
     ];
     if let Some(unknown) = groups
         .iter()

@@ -1,10 +1,11 @@
 //! How long until the program serves, and until a file dropped into its folder can be called.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coworker_host::control::{Client, Request};
+use coworker_host::report::Failure;
 use serde_json::{Value, json};
 
 use crate::Effort;
@@ -63,6 +64,16 @@ pub(crate) struct Program {
 impl Program {
     /// Makes a home with so many skills, `e000` and on, exposed as they are found.
     pub(crate) fn with_skills(skills: usize) -> Self {
+        Self::configured(skills, |dir| {
+            format!(
+                "[host]\nname = \"bench\"\ndefault_visibility = \"exposed\"\n[loopback]\ndir = {:?}\n",
+                dir.join("l")
+            )
+        })
+    }
+
+    /// The same, with a configuration made for the folder that the home is in.
+    pub(crate) fn configured(skills: usize, config: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let program = Self { dir, skills };
         let made = program
@@ -73,10 +84,7 @@ impl Program {
             .status()
             .expect("the program runs");
         assert!(made.success());
-        let config = format!(
-            "[host]\nname = \"bench\"\ndefault_visibility = \"exposed\"\n[loopback]\ndir = {:?}\n",
-            program.dir.path().join("l")
-        );
+        let config = config(program.dir.path());
         std::fs::write(program.home().join("config.toml"), config).expect("room on disk");
         for n in 0..skills {
             program.drop_in(&format!("e{n:03}"));
@@ -122,7 +130,11 @@ impl Program {
             ready_ms: 0.0,
         };
         let deadline = Instant::now() + Duration::from_secs(300);
-        while serving.exposed().await < self.skills {
+        while serving
+            .exposed()
+            .await
+            .is_none_or(|exposed| exposed < self.skills)
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
             assert!(Instant::now() < deadline, "the program does not get ready");
         }
@@ -143,21 +155,23 @@ impl Serving {
         self.child.id()
     }
 
-    async fn exposed(&self) -> usize {
-        let rows = self.ask(&Request::SkillsList {}).await.unwrap_or_default();
-        rows.as_array()
-            .into_iter()
-            .flatten()
-            .filter(|row| text(row, "state") == "exposed")
-            .count()
+    async fn exposed(&self) -> Option<usize> {
+        let rows = self.ask(&Request::SkillsList {}).await?;
+        let rows = rows.as_array().into_iter().flatten();
+        Some(rows.filter(|row| text(row, "state") == "exposed").count())
     }
 
     /// Asks as the owner; nothing while nobody answers.
     pub(crate) async fn ask(&self, request: &Request) -> Option<Value> {
-        let mut client = Client::connect(&self.home.join("control.sock"))
-            .await
-            .ok()??;
-        client.ask(request, |_| {}).await.ok()
+        self.try_ask(request).await.ok().flatten()
+    }
+
+    /// The same, and why it did not work.
+    pub(crate) async fn try_ask(&self, request: &Request) -> Result<Option<Value>, Failure> {
+        match Client::connect(&self.home.join("control.sock")).await? {
+            Some(mut client) => client.ask(request, |_| {}).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(crate) async fn call_self(&self, skill: &str) {

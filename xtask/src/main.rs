@@ -19,7 +19,7 @@ cargo xtask TASK
   samples [--only rust] build the sample skills into target/skills/
   sidecar               install the XMTP client into target/xmtp-sidecar/
   bench [GROUP…] [--json] [--smoke]
-                        call, start, memory, refusal, hostile, recover";
+                        call, start, memory, refusal, hostile, recover, xmtp";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,6 +89,14 @@ fn demo(root: &Path, arguments: &[String]) -> Result<()> {
 fn bench(root: &Path, arguments: &[String]) -> Result<()> {
     samples::samples(root, true)?;
     samples::fixtures(root)?;
+    let mut groups = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'));
+    let over_xmtp = groups.clone().next().is_none()
+        || groups.any(|group| group == "xmtp" || group == "recover");
+    if over_xmtp && let Err(error) = sidecar::sidecar(root) {
+        complain(&format!("rows over XMTP will be left out: {error:#}"));
+    }
     let smoke = arguments.iter().any(|argument| argument == "--smoke");
     // A smoke run shares the tests' profile; figures come from the bench profile.
     let profile: &[&str] = if smoke { &["test"] } else { &["bench"] };
