@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use coworker_core::{CorrelationId, Envelope, Message, PeerId, Timestamp, read_lenient};
+use coworker_core::{CorrelationId, Envelope, Message, PeerId, Scheme, Timestamp, read_lenient};
 use serde_json::Value;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::host::Host;
-use crate::store::StoreError;
+use crate::store::{Delivery, Store, StoreError};
 
 /// The deepest answer that is read.
 const MAX_DEPTH: u32 = 128;
@@ -176,6 +176,23 @@ impl Drop for Expected<'_> {
     }
 }
 
+/// Returns how often a request to run something may be sent to a peer. One of our own dialect knows a request that comes
+/// again; an old one would run it again, and so may one that we know nothing of.
+pub(crate) async fn delivery(store: &Store, peer: &PeerId) -> Result<Delivery, StoreError> {
+    let knows = match peer.scheme() {
+        Scheme::Loop | Scheme::Local => true,
+        Scheme::Xmtp => {
+            let card = store.card(peer).await?;
+            card.is_some_and(|card| !card.accepts.is_empty())
+        }
+    };
+    Ok(if knows {
+        Delivery::AtLeastOnce
+    } else {
+        Delivery::AtMostOnce { tried: false }
+    })
+}
+
 /// Asks a peer and waits. The question is on disk before it leaves; if nobody waits any more it is not sent later.
 pub async fn ask(
     host: &Host,
@@ -185,11 +202,16 @@ pub async fn ask(
 ) -> Result<Answer, AskError> {
     let correlation = clock::long_token();
     let id = CorrelationId::new(&correlation);
+    let delivery = match message {
+        Message::TaskRequest(_) => delivery(&host.store, peer).await?,
+        _ => Delivery::AtLeastOnce,
+    };
     let bytes = host.encode(id, message).into_bytes();
     let deadline = clock::now().after(within);
     host.store.ask(peer, &correlation, deadline).await?;
     let answer = host.asks.expect(peer, &correlation);
-    let row = host.outbox.push(peer.clone(), bytes, None).await?;
+    let sent = host.outbox.push_as(peer.clone(), bytes, None, delivery);
+    let row = sent.await?;
     if let Some(answer) = answer.within(within).await {
         return Ok(answer);
     }

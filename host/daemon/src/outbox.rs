@@ -21,7 +21,7 @@ use self::lane::{Lane, Lanes};
 use self::marks::Marks;
 use self::owed::Owed;
 use crate::clock;
-use crate::store::{OutRow, Store, StoreError};
+use crate::store::{Delivery, OutRow, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::transport::{Outgoing, SendError};
 
@@ -106,11 +106,23 @@ impl Outbox {
         bytes: Vec<u8>,
         task: Option<TaskId>,
     ) -> Result<i64, StoreError> {
+        self.push_as(peer, bytes, task, Delivery::AtLeastOnce).await
+    }
+
+    /// As `push`, and says how often the message may be sent.
+    pub async fn push_as(
+        &self,
+        peer: PeerId,
+        bytes: Vec<u8>,
+        task: Option<TaskId>,
+        delivery: Delivery,
+    ) -> Result<i64, StoreError> {
         let message_id = clock::long_token();
-        let id = self
+        let (to, copy) = (peer.clone(), bytes.clone());
+        let stored = self
             .store
-            .push(peer.clone(), bytes.clone(), task, message_id.clone())
-            .await?;
+            .push(to, copy, task, message_id.clone(), delivery);
+        let id = stored.await?;
         self.send(
             OutRow {
                 id,
@@ -118,6 +130,7 @@ impl Outbox {
                 bytes,
                 task,
                 message_id,
+                delivery,
             },
             None,
         );
@@ -305,7 +318,7 @@ impl Sender {
             if let Some(lane) = self.lanes.get(&peer)
                 && lane.asleep_until.is_none()
             {
-                put_on_the_wire(lane, &self.out, &self.sending);
+                put_on_the_wire(lane, (&self.store, &self.out), &self.sending);
             }
             self.lanes.settle(&peer);
         }
@@ -349,6 +362,10 @@ impl Sender {
                 }
                 Err(SendError::Impossible(why)) => {
                     tracing::warn!(peer = %row.peer, why, "a message can never be sent and is dropped");
+                    self.owed.paid(&row.peer, row.bytes.len());
+                }
+                Err(SendError::Unconfirmed) if row.delivery != Delivery::AtLeastOnce => {
+                    tracing::warn!(peer = %row.peer, "a request may not have left, and is not sent again: the peer would run it twice");
                     self.marks.add(row.id);
                     self.owed.paid(&row.peer, row.bytes.len());
                 }
@@ -379,7 +396,7 @@ impl Sender {
 /// Sends what the lane's window has room for.
 fn put_on_the_wire(
     lane: &mut Lane,
-    out: &mpsc::Sender<Outgoing>,
+    (store, out): (&Store, &mpsc::Sender<Outgoing>),
     sending: &FuturesUnordered<BoxFuture<'static, Sent>>,
 ) {
     while lane.on_the_wire < WINDOW {
@@ -387,11 +404,43 @@ fn put_on_the_wire(
             break;
         };
         lane.on_the_wire += 1;
-        sending.push(Box::pin(carry(out.clone(), row)));
+        sending.push(Box::pin(carry(store.clone(), out.clone(), row)));
     }
 }
 
-async fn carry(out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
+async fn carry(store: Store, out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
+    let sent = match row.delivery {
+        Delivery::AtLeastOnce => offer(&out, &row).await,
+        // The process ended, or the transport broke, in the middle of it.
+        Delivery::AtMostOnce { tried: true } => Err(SendError::Unconfirmed),
+        Delivery::AtMostOnce { tried: false } => try_once(&store, &out, &row).await,
+    };
+    if matches!(sent, Err(SendError::Impossible(_)))
+        && let Err(error) = store.drop_outgoing(row.id).await
+    {
+        tracing::error!(%error, "a message that can never be sent could not be dropped");
+    }
+    (row, sent)
+}
+
+/// Sends a message with the attempt on disk before it, and taken back if it surely did not leave.
+async fn try_once(
+    store: &Store,
+    out: &mpsc::Sender<Outgoing>,
+    row: &OutRow,
+) -> Result<(), SendError> {
+    let failed = |error: StoreError| SendError::Unreachable(error.to_string());
+    store.tried(row.id, true).await.map_err(failed)?;
+    let sent = offer(out, row).await;
+    if matches!(sent, Err(SendError::Unreachable(_)))
+        && let Err(error) = store.tried(row.id, false).await
+    {
+        tracing::error!(%error, "a request that did not leave counts as one that may have");
+    }
+    sent
+}
+
+async fn offer(out: &mpsc::Sender<Outgoing>, row: &OutRow) -> Result<(), SendError> {
     let (done, outcome) = oneshot::channel();
     let message = Outgoing {
         to: row.peer.clone(),
@@ -399,13 +448,12 @@ async fn carry(out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
         bytes: row.bytes.clone(),
         done,
     };
-    let sent = match out.send(message).await {
+    match out.send(message).await {
         Ok(()) => outcome.await.unwrap_or(Err(SendError::Unconfirmed)),
         Err(_) => Err(SendError::Unreachable(
             "the transport has stopped".to_owned(),
         )),
-    };
-    (row, sent)
+    }
 }
 
 async fn sleep_until(point: Option<Instant>) {

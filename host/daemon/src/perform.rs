@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::host::Host;
-use crate::store::{Finish, LogRow, OutRow, Recorded, StoreError, UsageRow};
+use crate::store::{Delivery, Finish, LogRow, OutRow, Recorded, StoreError, UsageRow};
 use crate::trust::Asked;
 use crate::turns::Next;
 
@@ -411,6 +411,7 @@ impl Turning<'_> {
                     task: Some(task),
                     id: sent.id,
                     message_id: sent.message_id,
+                    delivery: Delivery::AtLeastOnce,
                 },
                 release,
             )

@@ -45,7 +45,7 @@ pub use error::StoreError;
 pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent};
 pub use invites::{InviteRow, Redeemed, Unredeemed};
 pub use logs::{LogLevel, LogRow};
-pub use outbox::{OutRow, Pending};
+pub use outbox::{Delivery, OutRow, Pending};
 pub use peers::{LeaseRow, PeerRow, TrustRequestRow};
 pub use probes::ProbeRow;
 pub use proposals::ProposalRow;

@@ -57,11 +57,13 @@ impl Host {
             );
         }
         self.trust.seen(&peer, None, asked).await?;
+        let delivery = crate::ask::delivery(&self.store, &peer).await?;
         let work = Delegate {
             task: task.clone(),
             peer: peer.clone(),
             skill: question.skill,
             bytes: bytes.clone(),
+            delivery,
             asked,
             deadline: asked.after(within),
         };
@@ -80,6 +82,7 @@ impl Host {
             bytes,
             task: None,
             message_id: task.clone(),
+            delivery,
         };
         self.outbox.send(row, None);
         Ok(self.delegated_value(&self.delegated(&task).await?))

@@ -122,9 +122,13 @@ async fn a_held_message_leaves_at_its_time_and_holds_up_nothing() {
     let mut wire = wire(Store::in_memory().expect("memory"), &[]).await;
     let message_id = clock::long_token();
     let bytes = b"held".to_vec();
-    let pushed = wire
-        .store
-        .push(peer(1), bytes.clone(), None, message_id.clone());
+    let pushed = wire.store.push(
+        peer(1),
+        bytes.clone(),
+        None,
+        message_id.clone(),
+        Delivery::AtLeastOnce,
+    );
     let id = pushed.await.expect("room");
     let row = OutRow {
         id,
@@ -132,6 +136,7 @@ async fn a_held_message_leaves_at_its_time_and_holds_up_nothing() {
         bytes,
         task: None,
         message_id,
+        delivery: Delivery::AtLeastOnce,
     };
     let release = Instant::now() + Duration::from_millis(200);
     wire.outbox.send(row, Some(release));
@@ -153,4 +158,62 @@ async fn what_was_taken_back_does_not_leave() {
     wire.down.store(false, Ordering::Relaxed);
     assert_eq!(wire.next().await.1, "wanted");
     wire.drained().await;
+}
+
+/// Puts a request of which the peer would run every copy into the outbox.
+async fn push_once(store: &Store, text: &str) -> i64 {
+    let once = Delivery::AtMostOnce { tried: false };
+    let bytes = text.as_bytes().to_vec();
+    let pushed = store.push(peer(1), bytes, None, clock::long_token(), once);
+    pushed.await.expect("room")
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_left_is_not_sent_to_an_old_peer_again() {
+    let store = Store::in_memory().expect("memory");
+    for text in ["away", "lost", "taken"] {
+        push_once(&store, text).await;
+    }
+    let (out, mut messages) = mpsc::channel::<Outgoing>(8);
+    let tasks = Tasks::new();
+    let outbox = Outbox::open(store.clone(), out, &tasks)
+        .await
+        .expect("a store in memory");
+    let mut seen = Vec::new();
+    // The peer is away at first, so that nothing surely left; then the connection breaks under the second message.
+    while seen.len() < 6 {
+        let message = messages.recv().await.expect("the loop runs");
+        let text = String::from_utf8(message.bytes).expect("our text");
+        let first_round = seen.len() < 3;
+        let result = match text.as_str() {
+            _ if first_round => Err(SendError::Unreachable("off".into())),
+            "lost" => Err(SendError::Unconfirmed),
+            _ => Ok(()),
+        };
+        seen.push(text);
+        let _ = message.done.send(result);
+        if seen.len() == 3 {
+            while !lock(&outbox.asleep).contains(&peer(1)) {
+                tokio::task::yield_now().await;
+            }
+            outbox.awake(&peer(1));
+        }
+    }
+    assert_eq!(seen[3..], ["away", "lost", "taken"]);
+    while store.pending().await.expect("a sum").count > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(messages.try_recv().is_err(), "nothing is sent a third time");
+}
+
+#[tokio::test]
+async fn a_request_that_was_on_its_way_when_the_host_died_is_not_sent_to_an_old_peer_again() {
+    let store = Store::in_memory().expect("memory");
+    let on_its_way = push_once(&store, "on its way").await;
+    push_once(&store, "waits").await;
+    store.tried(on_its_way, true).await.expect("a note");
+    let mut wire = wire(store, &[]).await;
+    assert_eq!(wire.next().await.1, "waits");
+    wire.drained().await;
+    assert!(wire.sent.try_recv().is_err());
 }

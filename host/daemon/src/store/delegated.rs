@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::codec::{int, maybe_time_at, peer_at, peer_key, size, time_at};
-use super::{Store, StoreError};
+use super::{Delivery, Store, StoreError};
 
 /// `outgoing` is the row of the outbox that holds the request until it has left, under the task's id as its message id:
 /// after a restart another row may have the same number.
@@ -119,6 +119,8 @@ pub struct Delegate {
     pub skill: String,
     /// The request's envelope.
     pub bytes: Vec<u8>,
+    /// How often it may be sent.
+    pub delivery: Delivery,
     /// When.
     pub asked: Timestamp,
     /// Until when an answer counts.
@@ -148,8 +150,8 @@ impl Store {
             }
             let peer = peer_key(&work.peer);
             c.prepare_cached(
-                "INSERT INTO outbox (id, peer, message, size, created, not_before, bytes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+                "INSERT INTO outbox (id, peer, message, size, created, not_before, bytes, once)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
             )?
             .execute(params![
                 id,
@@ -157,7 +159,8 @@ impl Store {
                 work.task,
                 size(work.bytes.len()),
                 work.asked.0,
-                work.bytes
+                work.bytes,
+                work.delivery != Delivery::AtLeastOnce,
             ])?;
             c.prepare_cached(
                 "INSERT INTO delegated (task, peer, skill, asked, deadline, outgoing) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -14,7 +14,7 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 4] {
+fn steps() -> [String; 5] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -38,6 +38,7 @@ fn steps() -> [String; 4] {
         known::LOG.to_owned(),
         cursors::TABLES.to_owned(),
         fourth.concat(),
+        outbox::ONCE.to_owned(),
     ]
 }
 

@@ -28,6 +28,10 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_peer ON outbox (peer);
 ";
 
+/// `once` marks a request that the peer would run again if it came twice; `tries` then counts attempts that may have
+/// succeeded.
+pub(super) const ONCE: &str = "ALTER TABLE outbox ADD COLUMN once INTEGER NOT NULL DEFAULT 0;";
+
 /// A message that has to leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutRow {
@@ -41,6 +45,21 @@ pub struct OutRow {
     pub task: Option<TaskId>,
     /// Random text, the same at each try: a transport that gets it twice can tell.
     pub message_id: String,
+    /// How often it may be sent.
+    pub delivery: Delivery,
+}
+
+/// How often a message may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Until the transport has it: whoever gets it twice can tell.
+    #[default]
+    AtLeastOnce,
+    /// Again only if it surely did not leave: whoever gets it twice does it twice.
+    AtMostOnce {
+        /// An attempt was made and may have succeeded.
+        tried: bool,
+    },
 }
 
 /// How much waits to leave.
@@ -53,7 +72,7 @@ pub struct Pending {
 }
 
 /// The index by peer is the smaller evil: without it, one peer that cannot be reached would slow down all others.
-const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.message
+const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.message, o.once, o.tries
  FROM (SELECT * FROM outbox INDEXED BY outbox_peer WHERE peer = ?1 AND not_before <= ?2 ORDER BY id LIMIT ?3) o
  LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
 
@@ -66,13 +85,14 @@ impl Store {
         bytes: Vec<u8>,
         task: Option<TaskId>,
         message_id: String,
+        delivery: Delivery,
     ) -> Result<i64, StoreError> {
         let id = self.next_out();
         let peer = peer_key(peer.borrow());
         self.write(move |c| {
             c.prepare_cached(
-                "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes)
-                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6)",
+                "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes, once)
+                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6, ?7)",
             )?
             .execute(params![
                 id,
@@ -81,8 +101,19 @@ impl Store {
                 message_id,
                 size(bytes.len()),
                 bytes,
+                delivery != Delivery::AtLeastOnce,
             ])?;
             Ok(id)
+        })
+        .await
+    }
+
+    /// Notes that a message which may be sent only once is about to leave, or that it surely did not.
+    pub async fn tried(&self, id: i64, tried: bool) -> Result<(), StoreError> {
+        self.write_whole(move |c| {
+            c.prepare_cached("UPDATE outbox SET tries = ?2 WHERE id = ?1")?
+                .execute(params![id, tried])?;
+            Ok(())
         })
         .await
     }
@@ -225,5 +256,12 @@ fn out_row(row: &Row<'_>) -> rusqlite::Result<OutRow> {
         bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
         task: row.get::<_, Option<[u8; 16]>>(3)?.map(TaskId::from_random),
         message_id: row.get(4)?,
+        delivery: if row.get(5)? {
+            Delivery::AtMostOnce {
+                tried: row.get::<_, i64>(6)? > 0,
+            }
+        } else {
+            Delivery::AtLeastOnce
+        },
     })
 }

@@ -8,6 +8,7 @@ fn work(n: u64) -> Delegate {
         peer: peer(n),
         skill: "slow".to_owned(),
         bytes: vec![b'x'; 10],
+        delivery: Delivery::AtLeastOnce,
         asked: NOW,
         deadline: later(7 * DAY),
     }

@@ -276,7 +276,13 @@ async fn revoking_a_peer_takes_back_everything_open_and_nothing_else() {
         .expect("a delivery");
     store.finish(finish(4)).await.expect("an end");
     store
-        .push(peer(1), b"news".to_vec(), None, "m".to_owned())
+        .push(
+            peer(1),
+            b"news".to_vec(),
+            None,
+            "m".to_owned(),
+            Delivery::AtLeastOnce,
+        )
         .await
         .expect("a message");
     store

@@ -8,7 +8,13 @@ async fn each_peers_messages_leave_in_their_order() {
     for n in 0..6 {
         let to = if n < 4 { 1 } else { n };
         store
-            .push(peer(to), vec![n as u8], None, format!("m{n}"))
+            .push(
+                peer(to),
+                vec![n as u8],
+                None,
+                format!("m{n}"),
+                Delivery::AtLeastOnce,
+            )
             .await
             .expect("a message");
     }
@@ -40,12 +46,24 @@ async fn each_peers_messages_leave_in_their_order() {
 async fn ids_of_the_outbox_are_not_used_again() {
     let store = store();
     let first = store
-        .push(peer(1), b"one".to_vec(), None, "a".to_owned())
+        .push(
+            peer(1),
+            b"one".to_vec(),
+            None,
+            "a".to_owned(),
+            Delivery::AtLeastOnce,
+        )
         .await
         .expect("a message");
     store.drop_outgoing(first).await.expect("a drop");
     let second = store
-        .push(peer(1), b"two".to_vec(), None, "b".to_owned())
+        .push(
+            peer(1),
+            b"two".to_vec(),
+            None,
+            "b".to_owned(),
+            Delivery::AtLeastOnce,
+        )
         .await
         .expect("a message");
     assert_ne!(first, second);

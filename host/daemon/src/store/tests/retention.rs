@@ -92,7 +92,13 @@ async fn an_answer_that_cannot_be_delivered_is_given_up() {
     store.accept(arrival(1)).await.expect("a request");
     store.finish(finish(1)).await.expect("an end");
     store
-        .push(peer(1), b"news".to_vec(), None, "m".to_owned())
+        .push(
+            peer(1),
+            b"news".to_vec(),
+            None,
+            "m".to_owned(),
+            Delivery::AtLeastOnce,
+        )
         .await
         .expect("a message");
     // The age of the message counts from the first sweep that saw it.
