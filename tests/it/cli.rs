@@ -32,10 +32,10 @@ fn wrong_usage() {
     error: invalid value 'root' for '<TIER>': "root" is not a tier: use untrusted, known, internal or privileged
     hint: run `coworker-host --help`
     "#);
-    assert_snapshot!(place.run(&["serve", "--transport", "xmtp"]).seen(), @r"
+    assert_snapshot!(place.run(&["serve", "--transport", "smoke"]).seen(), @r"
     exit 2
     --- stderr
-    error: invalid value 'xmtp' for '--transport <TRANSPORT>' [possible values: loopback]
+    error: invalid value 'smoke' for '--transport <TRANSPORT>' [possible values: loopback, xmtp]
     hint: run `coworker-host --help`
     ");
     assert_snapshot!(place.run(&["call", "self", "ping", "--input", "{'a': 1}"]).seen(), @r#"
