@@ -17,6 +17,7 @@ mod guests;
 mod hosts;
 mod identity;
 mod import;
+mod interop;
 mod invites;
 mod meeting;
 mod pairs;

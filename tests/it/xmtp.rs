@@ -2,5 +2,5 @@
 
 mod carry;
 mod fake;
-mod network;
+pub(crate) mod network;
 mod pair;

@@ -1,5 +1,6 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
+mod interop;
 mod samples;
 mod sidecar;
 mod wasm;
@@ -18,6 +19,7 @@ cargo xtask TASK
   test                  every check and every test
   samples [--only rust] build the sample skills into target/skills/
   sidecar               install the XMTP client into target/xmtp-sidecar/
+  interop               install agent-coworker and its bridge into target/interop/
   bench [GROUP…] [--json] [--smoke]
                         call, start, memory, refusal, hostile, recover, xmtp";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "sidecar" => {
             sidecar::sidecar(&root).map(|out| say(&format!("the sidecar is in {}", out.display())))
         }
+        "interop" => set_up_interop(&root),
         "bench" => bench(&root, rest),
         "help" | "--help" | "-h" => {
             say(USAGE);
@@ -67,6 +70,14 @@ fn build_samples(root: &Path, arguments: &[String]) -> Result<()> {
     };
     let out = samples::samples(root, only_rust)?;
     say(&format!("samples are in {}", out.display()));
+    Ok(())
+}
+
+fn set_up_interop(root: &Path) -> Result<()> {
+    // Its bridge runs on the Node.js that lies there if the machine's is too old.
+    sidecar::sidecar(root)?;
+    let out = interop::interop(root)?;
+    say(&format!("agent-coworker is in {}", out.display()));
     Ok(())
 }
 
@@ -120,6 +131,7 @@ fn test(root: &Path) -> Result<()> {
     samples::fixtures(root)?;
     samples::test(root)?;
     sidecar::sidecar(root)?;
+    interop::interop(root)?;
     cargo(
         root,
         "lints",

@@ -67,7 +67,8 @@ fn version(node: &Path) -> Option<u32> {
         .ok()
 }
 
-fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
+/// Runs npm in a folder.
+pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
     let status = Command::new("npm")
         .current_dir(folder)
         .args(arguments)
@@ -81,7 +82,7 @@ fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
 }
 
 /// Removes the native modules of other platforms: nine tenths of what was installed.
-fn trim(out: &Path) -> Result<()> {
+pub(crate) fn trim(out: &Path) -> Result<()> {
     let folder = out.join("node_modules/@xmtp/node-bindings/dist");
     let (os, arch) = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("macos", arch) => ("darwin", arch),

@@ -110,8 +110,8 @@ impl Python {
         if std::fs::read_to_string(&marker).is_ok_and(|have| have == wanted) {
             return Ok(python);
         }
-        let system = ["python3", "python"].into_iter().find(|name| is_python(name)).context(
-            "no Python of version 3.10 or later on PATH\nhint: install Python 3.10+, or build only the Rust skills with \
+        let system = system_python().context(
+            "skills in Python and C are built with it\nhint: install Python 3.10+, or build only the Rust skills with \
              `cargo xtask samples --only rust`",
         )?;
         run(Command::new(system)
@@ -149,6 +149,14 @@ impl Python {
     fn interpreter(&self) -> PathBuf {
         self.venv.join("bin/python")
     }
+}
+
+/// Returns a Python that is new enough for what is done with it here.
+pub(crate) fn system_python() -> Result<&'static str> {
+    ["python3", "python"]
+        .into_iter()
+        .find(|name| is_python(name))
+        .context("no Python of version 3.10 or later on PATH")
 }
 
 fn is_python(name: &str) -> bool {

@@ -11,15 +11,15 @@ use crate::peer::until;
 use crate::support::{Place, Serving};
 
 /// A node that runs until this is dropped.
-pub(super) struct Node {
+pub(crate) struct Node {
     child: Child,
     data: PathBuf,
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Node {
     /// Starts a node on a free port.
-    pub(super) fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         Self::at(place.path("node"), "127.0.0.1:0")
     }
 
@@ -47,7 +47,7 @@ impl Node {
     }
 
     /// Kills the node and starts it again where it was.
-    pub(super) fn kill_and_restart(mut self) -> Self {
+    pub(crate) fn kill_and_restart(mut self) -> Self {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
         let (data, address) = (self.data.clone(), self.address.clone());
@@ -65,7 +65,7 @@ impl Drop for Node {
 }
 
 /// Returns the folder that `cargo xtask sidecar` fills.
-pub(super) fn sidecar() -> PathBuf {
+pub(crate) fn sidecar() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xmtp-sidecar");
     folder
         .canonicalize()
@@ -75,7 +75,7 @@ pub(super) fn sidecar() -> PathBuf {
 }
 
 /// Returns a Node.js that is new enough.
-pub(super) fn node_program() -> PathBuf {
+pub(crate) fn node_program() -> PathBuf {
     let installed = sidecar().join("node/node_modules/.bin/node");
     if installed.exists() {
         return installed;
@@ -88,12 +88,12 @@ pub(super) fn node_program() -> PathBuf {
 }
 
 /// Returns what a home needs in its configuration to use a node.
-pub(super) fn config(name: &str, node: &str) -> String {
+pub(crate) fn config(name: &str, node: &str) -> String {
     config_with(name, node, &sidecar())
 }
 
 /// The same with another sidecar.
-pub(super) fn config_with(name: &str, node: &str, sidecar: &Path) -> String {
+pub(crate) fn config_with(name: &str, node: &str, sidecar: &Path) -> String {
     format!(
         "[host]\nname = \"{name}\"\ndefault_visibility = \"exposed\"\ntransport = \"xmtp\"\n\
          [xmtp]\nenv = \"local\"\nrun_node = false\nnode = \"http://{node}\"\nsidecar = \"{}\"\nnode_program = \"{}\"\n\
@@ -104,15 +104,15 @@ pub(super) fn config_with(name: &str, node: &str, sidecar: &Path) -> String {
 }
 
 /// A host with a place of its own on a network.
-pub(super) struct Member {
-    pub(super) place: Place,
-    pub(super) serving: Option<Serving>,
-    pub(super) me: String,
+pub(crate) struct Member {
+    pub(crate) place: Place,
+    pub(crate) serving: Option<Serving>,
+    pub(crate) me: String,
 }
 
 impl Member {
     /// Makes a home that shows these fixtures, and serves it.
-    pub(super) fn join(name: &str, node: &Node, skills: &[&str]) -> Self {
+    pub(crate) fn join(name: &str, node: &Node, skills: &[&str]) -> Self {
         let place = Place::configured(&config(name, &node.address));
         for skill in skills {
             place.drop_in(skill, skill);
@@ -129,17 +129,17 @@ impl Member {
     }
 
     /// Asks the host as its owner.
-    pub(super) fn owner(&self, request: Value) -> Value {
+    pub(crate) fn owner(&self, request: Value) -> Value {
         self.place.owner(request)
     }
 
     /// Returns how the bridge is.
-    pub(super) fn bridge(&self) -> Value {
+    pub(crate) fn bridge(&self) -> Value {
         self.owner(json!({ "do": "status" }))["xmtp"].clone()
     }
 
     /// Waits until the bridge is in a state.
-    pub(super) fn until_state(&self, state: &str) -> Value {
+    pub(crate) fn until_state(&self, state: &str) -> Value {
         until(state, || {
             let status = ask_at(&self.place.home(), json!({ "do": "status" })).ok()?;
             let bridge = status["xmtp"].clone();
@@ -148,12 +148,12 @@ impl Member {
     }
 
     /// Trusts another member.
-    pub(super) fn trust(&self, other: &Self, tier: &str) {
+    pub(crate) fn trust(&self, other: &Self, tier: &str) {
         self.owner(json!({ "do": "trust_set", "peer": other.me, "tier": tier }));
     }
 
     /// Calls a skill of another member, and returns what it replied.
-    pub(super) fn call(&self, other: &Self, skill: &str, input: Value) -> Value {
+    pub(crate) fn call(&self, other: &Self, skill: &str, input: Value) -> Value {
         self.owner(json!({
             "do": "call", "peer": other.me, "skill": skill, "input": input, "timeout": "100s",
         }))["reply"]
@@ -161,19 +161,19 @@ impl Member {
     }
 
     /// Ends the host as a crash would.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // Dropping kills.
         self.serving = None;
     }
 
     /// Serves the home again.
-    pub(super) fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         self.serving = Some(self.place.serve(&[]));
     }
 }
 
 /// Kills a process.
-pub(super) fn kill(pid: &Value) {
+pub(crate) fn kill(pid: &Value) {
     let pid = pid.as_i64().and_then(|pid| i32::try_from(pid).ok());
     let pid = pid
         .and_then(rustix::process::Pid::from_raw)

@@ -1,0 +1,12 @@
+//! Hosts and real agents of the published Python package, over one node: the package is unmodified, in a process and
+//! with a bridge of its own.
+
+mod agent;
+mod calls;
+mod claims;
+mod defects;
+mod hostile;
+mod meeting;
+mod privacy;
+mod quirks;
+mod scene;
