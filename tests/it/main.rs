@@ -9,6 +9,7 @@ mod cli;
 mod component;
 mod defects;
 mod delegation;
+mod demo;
 mod durable;
 mod envelopes;
 mod flood;

@@ -83,6 +83,7 @@ fn set_up_interop(root: &Path) -> Result<()> {
 
 fn demo(root: &Path, arguments: &[String]) -> Result<()> {
     let skills = samples::samples(root, false)?;
+    let sidecar = sidecar::sidecar(root);
     cargo(
         root,
         "building coworker-host",
@@ -94,6 +95,13 @@ fn demo(root: &Path, arguments: &[String]) -> Result<()> {
         .arg("--skills")
         .arg(skills)
         .args(arguments);
+    match sidecar {
+        Ok(folder) => {
+            command.env("COWORKER_XMTP_SIDECAR", folder);
+        }
+        // The demo says what it does without.
+        Err(error) => complain(&format!("the XMTP client cannot be installed: {error:#}")),
+    }
     run("the demo", &mut command)
 }
 

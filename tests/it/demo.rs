@@ -1,0 +1,130 @@
+//! The demo: what it shows is what happens, over XMTP and over loopback, and it says what it goes without.
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, fixtures};
+use crate::xmtp::network::{node_program, sidecar};
+
+/// Runs the demo with two fixtures, and returns what it said.
+fn demo(place: &Place, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<Value> {
+    let skills = place.path("shown");
+    std::fs::create_dir_all(&skills).expect("ours");
+    for name in ["echo.wasm", "hostile.wasm"] {
+        std::fs::copy(fixtures().join(name), skills.join(name)).expect("ours");
+    }
+    let output = place
+        .command(&["--json", "demo", "--skills", "shown"])
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let left = std::fs::read_dir(place.path(".")).expect("ours");
+    let left = left.map(|entry| entry.expect("ours").file_name());
+    assert!(
+        !left
+            .map(|name| name.to_string_lossy().into_owned())
+            .any(|name| name.starts_with("coworker-demo")),
+        "it cleans up"
+    );
+    String::from_utf8(output.stdout)
+        .expect("UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON lines"))
+        .collect()
+}
+
+#[track_caller]
+fn with<'l>(lines: &'l [Value], key: &str, value: &Value) -> &'l Value {
+    lines
+        .iter()
+        .find(|line| line.get(key) == Some(value))
+        .unwrap_or_else(|| panic!("no line with {key} {value}: {lines:#?}"))
+}
+
+fn steps(lines: &[Value], part: &str) -> usize {
+    let steps = lines.iter().filter_map(|line| line["step"].as_str());
+    steps.filter(|step| step.contains(part)).count()
+}
+
+#[track_caller]
+fn shows_the_main_job(lines: &[Value]) {
+    for part in [
+        "it discovers 0 skills",
+        "manual approval required",
+        "schemas, and nothing else",
+        "more than its owner lets it take",
+        "hidden by its owner",
+        "never there at all",
+        "was dropped into the folder, and offers",
+        "was replaced while the host runs",
+        "20 calls of",
+        "no longer there for it",
+    ] {
+        assert_eq!(steps(lines, part), 1, "{part}: {lines:#?}");
+    }
+    assert_eq!(
+        with(lines, "side", &json!("icy"))["peer"]["tier"],
+        "untrusted"
+    );
+    assert_eq!(with(lines, "latency", &json!("hot call"))["times"], 20);
+}
+
+#[test]
+fn the_demo_over_xmtp_finds_nothing_of_what_was_said_at_the_node() {
+    let place = Place::new();
+    let (sidecar, node) = (sidecar(), node_program());
+    let environment = [
+        ("COWORKER_XMTP_SIDECAR", sidecar.to_str().expect("plain")),
+        ("COWORKER_XMTP_NODE", node.to_str().expect("plain")),
+    ];
+    let lines = demo(&place, &["--transport", "xmtp"], &environment);
+    shows_the_main_job(&lines);
+    let node = with(&lines, "side", &json!("node"));
+    assert_eq!(
+        (&node["inboxes"], &node["addresses"]),
+        (&json!(2), &json!(2))
+    );
+    // A request and an answer for each of the calls, at least.
+    assert!(node["messages"].as_u64().expect("a count") > 60, "{node}");
+    let search = with(&lines, "found_in_node", &json!(0));
+    assert!(search["pieces"].as_u64().expect("a count") > 3, "{search}");
+    assert_eq!(search["found_at_owner"], search["pieces"], "{search}");
+}
+
+#[test]
+fn without_a_client_the_demo_says_so_and_runs_over_loopback() {
+    let place = Place::new();
+    let node = place.write("node", "no program");
+    let environment = [("COWORKER_XMTP_NODE", node.to_str().expect("plain"))];
+    let lines = demo(&place, &[], &environment);
+    shows_the_main_job(&lines);
+    let said = with(&lines, "transport", &json!("loopback"));
+    let missing = said["missing"].as_str().expect("text");
+    assert!(missing.contains("is no Node.js"), "{said}");
+    assert!(
+        said["hint"]
+            .as_str()
+            .expect("text")
+            .contains("install Node.js"),
+        "{said}"
+    );
+    assert!(lines.iter().all(|line| line["side"] != "node"));
+}
+
+#[test]
+fn a_demo_that_has_to_be_over_xmtp_is_not_shown_over_anything_else() {
+    let place = Place::new();
+    place.write("shown.wasm", "nothing that is compiled");
+    let ended = place.run(&["demo", "--skills", ".", "--transport", "xmtp"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("error: the demo cannot run over XMTP"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
+}
