@@ -124,7 +124,7 @@ def start_bridge():
     os.environ["NODE_OPTIONS"] = f"--import={PRELOAD}"
     os.environ["COWORKER_TEST_NODE"] = NODE
     # Bridges that start at once would choose one port.
-    with open("/tmp/coworker-interop.lock", "w") as lock:
+    with open(f"/tmp/coworker-interop-{os.getuid()}.lock", "w") as lock:
         for _ in range(5):
             fcntl.flock(lock, fcntl.LOCK_EX)
             started = bridge.start(DATA, env="local")

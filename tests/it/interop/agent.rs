@@ -356,8 +356,9 @@ impl Drop for Agent {
         // It stops its bridge and ends; it may have ended already.
         let _ = self.child.wait();
         // One that was left alone is still there.
-        if let Ok(pid) = std::fs::read_to_string(self.data("bridge.pid")) {
-            kill(&json!(pid.trim().parse::<i64>().unwrap_or_default()));
+        let pid = std::fs::read_to_string(self.data("bridge.pid"));
+        if let Some(pid) = pid.ok().and_then(|pid| pid.trim().parse::<i64>().ok()) {
+            kill(&json!(pid));
         }
     }
 }

@@ -211,6 +211,10 @@ fn defect_10_a_request_that_comes_thrice_runs_once() {
 #[test]
 fn defect_11_no_skill_of_ours_makes_an_agent_wait_for_another() {
     let scene = Scene::trusting(&["hostile.wasm", "hostile-wasi.wasm", "echo.wasm"], "known");
+    let limits = json!({ "cpu": "1s" });
+    scene
+        .host
+        .owner(json!({ "do": "skills_configure", "name": "hostile", "limits": limits }));
     let busy: Vec<String> = (0..4)
         .map(|n| {
             let input = json!({ "mode": "loop", "n": n });
@@ -235,7 +239,7 @@ fn defect_11_no_skill_of_ours_makes_an_agent_wait_for_another() {
     }
     assert!(
         busy.iter().any(|id| scene.agent.answers(id).is_empty()),
-        "they loop for seconds"
+        "they loop for a second each"
     );
     for id in busy {
         assert_eq!(scene.agent.answer(&id).payload()["error_code"], "TIMEOUT");

@@ -71,10 +71,8 @@ fn two_hosts_and_an_agent_talk_and_the_node_reads_none_of_it() {
         [""; 0]
     );
     let node = scene.place.path("node");
-    assert_ne!(
-        holding(&node, inbox.get(..8).expect("an inbox")).len() + files(&node),
-        0
-    );
+    // It knows who they are, and that is all.
+    assert_ne!(holding(&node, inbox), [""; 0]);
     for said in [
         "in-confidence",
         "task_request",
@@ -92,10 +90,6 @@ fn wallet(other: &Member, scene: &Scene) -> Value {
         .letter("a pong", |letter| letter.from == from)
         .envelope()["sender_wallet"]
         .clone()
-}
-
-fn files(folder: &Path) -> usize {
-    std::fs::read_dir(folder).expect("a folder").count()
 }
 
 #[test]
