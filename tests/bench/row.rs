@@ -67,7 +67,7 @@ impl Report {
         } else {
             if self.rows.is_empty() {
                 println!(
-                    "{:<24} {:>12} {:<8} {:>8}  {:<12} met",
+                    "{:<32} {:>12} {:<8} {:>8}  {:<12} met",
                     "name", "value", "unit", "ratio", "budget"
                 );
             }
@@ -80,7 +80,7 @@ impl Report {
             };
             let budget = words.unwrap_or_else(|| "-".to_owned());
             println!(
-                "{name:<24} {:>12} {unit:<8} {ratio:>8}  {budget:<12} {verdict}",
+                "{name:<32} {:>12} {unit:<8} {ratio:>8}  {budget:<12} {verdict}",
                 figure(value)
             );
         }

@@ -2,6 +2,7 @@
 //! in the same run, and beside a pair of agent-coworker.
 
 pub(crate) mod network;
+mod python;
 
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,7 @@ async fn measure(report: &mut Report, effort: Effort, tools: &Tools) {
     first_contact(report, effort, tools, &node, &ann, first).await;
     sends(report, effort, &mut pair, &ann, bob).await;
     memory(report, &node, &ann, &pair).await;
+    python::run(report, effort, tools, &node, &ann).await;
     flood(report, effort, tools, &node, &ann, pair).await;
     report.remark("node, hosts, sidecars and clients are processes of one machine; the callers are tier 3, which has no bucket");
 }
@@ -121,6 +123,19 @@ async fn round_trips(
         percentile(&hot, 0.95),
         "ms",
         Some("xmtp.bare.p95"),
+        None,
+    );
+}
+
+/// Reports the median of times in ms, against a row, and the time below which most of them lie.
+fn quantiles(report: &mut Report, name: &str, times: Vec<f64>, baseline: &str) {
+    let times = sorted(times);
+    report.row(name, percentile(&times, 0.5), "ms", Some(baseline), None);
+    report.row(
+        &format!("{name}.p95"),
+        percentile(&times, 0.95),
+        "ms",
+        None,
         None,
     );
 }

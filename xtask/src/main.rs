@@ -111,10 +111,14 @@ fn bench(root: &Path, arguments: &[String]) -> Result<()> {
     let mut groups = arguments
         .iter()
         .filter(|argument| !argument.starts_with('-'));
-    let over_xmtp = groups.clone().next().is_none()
-        || groups.any(|group| group == "xmtp" || group == "recover");
-    if over_xmtp && let Err(error) = sidecar::sidecar(root) {
-        complain(&format!("rows over XMTP will be left out: {error:#}"));
+    let all = groups.clone().next().is_none();
+    let wanted = groups.any(|group| group == "xmtp" || group == "recover");
+    if all || wanted {
+        // A bench says which rows it leaves out.
+        let ready = sidecar::sidecar(root).and_then(|_| interop::interop(root));
+        if let Err(error) = ready {
+            complain(&format!("rows over XMTP will be left out: {error:#}"));
+        }
     }
     let smoke = arguments.iter().any(|argument| argument == "--smoke");
     // A smoke run shares the tests' profile; figures come from the bench profile.
