@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coworker_core::Tier;
 use serde_json::{Value, json};
@@ -41,14 +41,16 @@ pub(super) async fn run(
     report.row("xmtp.python_to_us.first_contact", first, "ms", None, None);
 
     let calls = effort.times(30, 1);
-    let pair: Vec<f64> = (0..calls)
-        .map(|n| one.call(&two.inbox, "add", json!({ "a": n, "b": 1 })))
-        .collect();
+    let (mut pair, mut to_us) = (Vec::new(), Vec::new());
     ann.trust(&format!("xmtp:{}", one.inbox), Tier::Privileged)
         .await;
-    let to_us: Vec<f64> = (0..calls)
-        .map(|_| one.call(&ours, ECHO, json!({ "text": "hello" })))
-        .collect();
+    for n in 0..calls {
+        // It looks for messages every second and a half: calls come at any moment between, not in step with that.
+        tokio::time::sleep(Duration::from_millis(n as u64 * 487 % 1_500)).await;
+        pair.push(one.call(&two.inbox, "add", json!({ "a": n, "b": 1 })));
+        tokio::time::sleep(Duration::from_millis(n as u64 * 613 % 1_500)).await;
+        to_us.push(one.call(&ours, ECHO, json!({ "text": "hello" })));
+    }
     quantiles(report, "xmtp.python_pair", pair, "xmtp.bare");
     quantiles(report, "xmtp.python_to_us", to_us, "xmtp.bare");
     report.row("xmtp.rss.python", rss_mb(two.child.id()), "MB", None, None);
