@@ -1,6 +1,8 @@
 //! Hosts over XMTP: the real client, a real node, and sidecars that are not what they seem.
 
+mod bridge;
 mod carry;
+mod crash;
 mod fake;
 pub(crate) mod network;
 mod pair;

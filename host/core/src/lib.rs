@@ -47,4 +47,4 @@ pub use scrub::{MAX_TEXT, is_unfit, scrub};
 pub use skill::{Digest, DigestError, Manifest, SkillName, SkillNameError};
 pub use tier::{Tier, TierError};
 pub use unit::{Bytes, Span, Timestamp, UnitError};
-pub use wire::{MAX_ENVELOPE, Sender, Undecodable, decode, encode, fingerprint};
+pub use wire::{MAX_ANSWER, MAX_ENVELOPE, Sender, Undecodable, decode, encode, fingerprint};

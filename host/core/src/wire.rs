@@ -13,8 +13,11 @@ use crate::json::{MAX_DEPTH, ReadError, read_lenient};
 use crate::message::{BadPayload, Payload, cut, read_payload};
 use crate::{Bytes, CorrelationId, Envelope, Message, Timestamp};
 
-/// The largest envelope that is read: no transport carries more than about this much in one message.
+/// The largest envelope that is read of a peer that was asked nothing.
 pub const MAX_ENVELOPE: Bytes = Bytes::mib(1);
+/// The largest envelope that is read at all. Old peers send answers as large as their network takes, which is somewhat more
+/// than a megabyte.
+pub const MAX_ANSWER: Bytes = Bytes::mib(2);
 
 /// The longest name and wallet that are kept, in characters, and the longest type, in bytes.
 const CLAIM: usize = 128;
@@ -28,8 +31,8 @@ const MAX_TTL: f64 = 3.2e9;
 /// Why bytes are no message for us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undecodable {
-    /// More than [`MAX_ENVELOPE`].
-    #[error("larger than {MAX_ENVELOPE}")]
+    /// More than [`MAX_ANSWER`].
+    #[error("larger than {MAX_ANSWER}")]
     TooLarge,
     /// Not JSON.
     #[error("{0}")]
@@ -62,7 +65,7 @@ pub struct Sender<'a> {
 
 /// Reads one message.
 pub fn decode(bytes: &[u8]) -> Result<Envelope, Undecodable> {
-    if bytes.len() > MAX_ENVELOPE.len() {
+    if bytes.len() > MAX_ANSWER.len() {
         return Err(Undecodable::TooLarge);
     }
     let Value::Object(mut fields) = read_lenient(bytes, MAX_DEPTH)? else {

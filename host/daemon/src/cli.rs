@@ -1,5 +1,6 @@
 //! The commands. Each parses what the owner wrote, builds a request, and shows the answer; none of them decides.
 
+mod bridge;
 mod call;
 mod check;
 mod completions;
@@ -111,6 +112,9 @@ enum Command {
     Logs(logs::Options),
     /// Run an XMTP node for the agents of this machine
     Node(node::Options),
+    /// Install and look at what speaks XMTP for this host
+    #[command(subcommand)]
+    Bridge(bridge::Command),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -217,6 +221,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Doctor => doctor::run(context).await,
         Command::Logs(options) => logs::run(context, options).await,
         Command::Config(command) => config::run(context, &command),
+        Command::Bridge(command) => bridge::run(context, command).await,
         Command::Node(options) => node::run(context, options).await,
         Command::Usage(options) => usage::run(context, &options).await,
         Command::Demo(options) => demo::run(context, options).await,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coworker_core::{
-    Admission, Envelope, MAX_ENVELOPE, Message, PeerId, Refusal, Scheme, TaskId, Timestamp, admit,
-    decode, fingerprint,
+    Admission, Envelope, MAX_ANSWER, MAX_ENVELOPE, Message, PeerId, Refusal, Scheme, TaskId,
+    Timestamp, admit, decode, fingerprint,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -134,7 +134,12 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         let _ = kept.send(Kept::Crowded);
         None
     };
-    if bytes.len() > MAX_ENVELOPE.len() {
+    let largest = if host.asks.awaits(&from) {
+        MAX_ANSWER
+    } else {
+        MAX_ENVELOPE
+    };
+    if bytes.len() > largest.len() {
         count(&host.counters.too_large);
         tracing::debug!(peer = %from, bytes = bytes.len(), "a message is too large and was dropped");
         return done(kept);

@@ -20,6 +20,8 @@ import {
 const PAUSE = [200, 1_000];
 /** How many messages of a conversation are read at first when what is new is looked for. */
 const PAGE = 64;
+/** How often conversations with traffic are looked through for what the stream has not said, in milliseconds. */
+const SWEEP = 30_000;
 
 const say = (frame) => process.stdout.write(`${JSON.stringify(frame)}\n`);
 const note = (text) => process.stderr.write(`${String(text).replaceAll("\n", " ")}\n`);
@@ -76,7 +78,8 @@ let catching_up = false;
 function hand_over(message) {
   credit -= 1;
   last.set(message.senderInboxId, { id: message.id, sent: message.sentAtNs });
-  const text = message.content.length <= largest ? message.content : null;
+  // Without halves of characters, which JSON can spell and the host does not read.
+  const text = message.content.length <= largest ? message.content.toWellFormed() : null;
   say({
     is: "message",
     peer: message.senderInboxId,
@@ -87,6 +90,15 @@ function hand_over(message) {
   });
 }
 
+/** The peers with traffic since the last sweep. */
+const active = new Set();
+setInterval(() => {
+  if (!online) return;
+  for (const peer of active) fall_behind(peer);
+  active.clear();
+  catch_up().catch(give_up);
+}, SWEEP).unref();
+
 function fall_behind(peer) {
   const queue = behind.get(peer);
   if (queue) queue.stale = true;
@@ -96,10 +108,11 @@ function fall_behind(peer) {
 function arrived(message) {
   if (!isText(message) || message.senderInboxId === client.inboxId) return;
   const peer = message.senderInboxId;
+  active.add(peer);
   if (online && credit > 0 && !behind.has(peer)) hand_over(message);
   else {
     fall_behind(peer);
-    if (online) void catch_up();
+    if (online) catch_up().catch(give_up);
   }
 }
 
@@ -236,6 +249,7 @@ async function deliver({ id, to, text }) {
     const open = client.conversations;
     const dm = open.getDmByInboxId(to) ?? (await open.createDm(to));
     await dm.sendText(text);
+    active.add(to);
     say({ is: "sent", id });
   } catch (error) {
     say({ is: "failed", id, kind: kind(error), why: why(error) });
@@ -319,14 +333,14 @@ const orders = {
   leave,
   more({ count }) {
     credit += count;
-    void catch_up();
+    if (online) return catch_up();
   },
   // The host could not keep what it got: it wants everything after this message again.
   again({ peer, id, sent_ns }) {
     if (id) last.set(peer, { id, sent: BigInt(sent_ns) });
     else last.delete(peer);
     behind.set(peer, { list: [], stale: true });
-    void catch_up();
+    if (online) return catch_up();
   },
   ping: ({ id }) => say({ is: "pong", id }),
 };

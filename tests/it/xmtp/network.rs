@@ -47,12 +47,10 @@ impl Node {
     }
 
     /// Kills the node and starts it again where it was.
-    pub(crate) fn kill_and_restart(mut self) -> Self {
+    pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
-        let (data, address) = (self.data.clone(), self.address.clone());
-        drop(self);
-        Self::at(data, &address)
+        *self = Self::at(self.data.clone(), &self.address);
     }
 }
 
@@ -140,10 +138,17 @@ impl Member {
 
     /// Waits until the bridge is in a state.
     pub(crate) fn until_state(&self, state: &str) -> Value {
-        until(state, || {
-            let status = ask_at(&self.place.home(), json!({ "do": "status" })).ok()?;
-            let bridge = status["xmtp"].clone();
-            (bridge["state"] == state).then_some(bridge)
+        let mut last = Value::Null;
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until(state, || {
+                let status = ask_at(&self.place.home(), json!({ "do": "status" })).ok()?;
+                last = status["xmtp"].clone();
+                (last["state"] == state).then(|| last.clone())
+            })
+        }));
+        told.unwrap_or_else(|_| {
+            let log = std::fs::read_to_string(self.place.path("serve.log")).unwrap_or_default();
+            panic!("the bridge is {last}\n{log}");
         })
     }
 

@@ -105,10 +105,10 @@ fn a_sidecar_that_is_killed_comes_back_and_nothing_is_lost() {
 
 #[test]
 fn a_node_that_is_killed_comes_back_and_nothing_is_lost() {
-    let (_place, node, ann, bob) = pair(&["echo.wasm"]);
+    let (_place, mut node, ann, bob) = pair(&["echo.wasm"]);
     bob.call(&ann, "echo", json!({}));
     let started = Instant::now();
-    let _node = node.kill_and_restart();
+    node.kill_and_restart();
     assert_eq!(
         bob.call(&ann, "echo", json!({ "n": 1 }))["result"],
         json!({ "n": 1 })

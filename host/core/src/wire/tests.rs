@@ -78,7 +78,7 @@ fn what_is_not_for_us_is_refused_with_a_reason() {
         assert_eq!(decode(bytes).expect_err("refused").to_string(), reason);
     }
     assert_eq!(
-        decode(&vec![b' '; MAX_ENVELOPE.len() + 1]),
+        decode(&vec![b' '; MAX_ANSWER.len() + 1]),
         Err(Undecodable::TooLarge)
     );
     let deep = format!(

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::control::protocol::UsageBy;
 use crate::report::Failure;
 use crate::store::{self, TaskRow, UsageSum};
+use crate::transport::xmtp::{Network, SidecarFolder, State, examine};
 
 /// How many rows `logs` shows when the owner does not say.
 const ROWS: u32 = 50;
@@ -33,7 +34,7 @@ impl Host {
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
             "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
-            "xmtp": self.network.as_ref().map(crate::transport::xmtp::Network::status), "node": self.node(),
+            "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
         }))
     }
 
@@ -177,8 +178,14 @@ impl Host {
                 Some(why) => format!("{}: {}: {why}", status.env, status.state.words()),
                 None => format!("{}: {}", status.env, status.state.words()),
             };
-            let is_well = status.state == crate::transport::xmtp::State::Ready;
+            let is_well = status.state == State::Ready;
             checks.push(check("xmtp", is_well, detail, status.hint));
+            let config = &self.config.xmtp;
+            let sidecar = SidecarFolder::locate(&self.home, config.sidecar().as_deref());
+            let named = config.node_program();
+            for found in examine(&self.home, &sidecar, named.as_deref()).await {
+                checks.push(check(found.what, found.is_well, found.detail, found.hint));
+            }
         }
         let waiting = self.store.pending().await?;
         checks.push(check(

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use crate::config::{Transport, XmtpEnv};
 use crate::host::OpenHome;
 use crate::local_node;
 use crate::report::Failure;
-use crate::transport::{Link, TransportError, loopback, xmtp};
+use crate::transport::{Link, Outgoing, SendError, TransportError, loopback, xmtp};
 
 /// Opens the transport of a home.
 pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failure> {
@@ -30,7 +32,13 @@ pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failu
                 Some(url) => local_node::first(url).await,
                 None => None,
             };
-            let link = xmtp::open(options, &opened.tasks).await.map_err(refused)?;
+            let first = options.record.me().is_none();
+            let link = match xmtp::open(options, &opened.tasks).await {
+                Ok(link) => link,
+                // A command that looks at skills needs no network. One that needs it hears why there is none.
+                Err(error) if first && !serving => return Ok(unreachable(opened, &error)),
+                Err(error) => return Err(refused(error)),
+            };
             if let (Some(url), Some(network)) = (url, &link.network) {
                 let tasks = &opened.tasks;
                 tasks.spawn(local_node::keep(url, node, network.watch(), tasks.clone()));
@@ -59,6 +67,31 @@ fn options(opened: &OpenHome) -> Result<xmtp::Options, Failure> {
         patience: xmtp::Patience::default(),
         home: home.clone(),
     })
+}
+
+/// Returns a transport that reaches nobody, for a home that no network knows yet.
+fn unreachable(opened: &OpenHome, error: &TransportError) -> Link {
+    let why = error.to_string();
+    tracing::warn!(why, "the XMTP network is not reached");
+    let (outbox, mut messages) = mpsc::channel::<Outgoing>(1);
+    let (_, inbox) = mpsc::channel(1);
+    let tasks = opened.tasks.clone();
+    opened.tasks.spawn(async move {
+        loop {
+            let message = tokio::select! {
+                () = tasks.stopped() => return,
+                message = messages.recv() => message,
+            };
+            let Some(message) = message else { return };
+            let _ = message.done.send(Err(SendError::Unreachable(why.clone())));
+        }
+    });
+    Link {
+        me: opened.identity.peer(),
+        inbox,
+        outbox,
+        network: None,
+    }
 }
 
 fn refused(error: TransportError) -> Failure {

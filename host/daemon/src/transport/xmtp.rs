@@ -8,6 +8,7 @@ mod bridge;
 mod consent;
 mod cursor;
 mod frame;
+mod install;
 mod pace;
 mod process;
 mod program;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use coworker_core::PeerId;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use install::{Finding, InstallError, Source, examine, install, packages};
 pub use program::{INDEX, LOCK, NodeProgram, PACKAGE, RUNS, SUPPORTED, SidecarFolder};
 pub use record::Record;
 pub use status::{State, Status, Trouble};

@@ -76,6 +76,8 @@ pub(super) struct Bridge {
     forwarded: mpsc::UnboundedReceiver<u64>,
     session: Option<Session>,
     sessions: u64,
+    /// What ran the last sidecar, so that the next one need not look for it.
+    node: Option<NodeProgram>,
     failures: u32,
     start_at: Instant,
     queues: Queues,
@@ -111,6 +113,7 @@ impl Bridge {
             forwarded,
             session: None,
             sessions: 0,
+            node: None,
             failures: 0,
             start_at: Instant::now(),
             queues: Queues::default(),
@@ -205,11 +208,16 @@ impl Bridge {
     async fn launch(&mut self) -> Result<Session, Trouble> {
         let options = &self.options;
         options.sidecar.prepare(&options.home)?;
-        let node =
-            NodeProgram::find(options.node_program.as_deref(), &options.sidecar.path).await?;
+        let node = match &self.node {
+            Some(node) if node.path.exists() => node.clone(),
+            _ => {
+                let named = options.node_program.as_deref();
+                NodeProgram::find(named, &options.sidecar.path).await?
+            }
+        };
         let folder = options.record.folder();
-        let process = Process::start(&node.path, &options.sidecar.index(), folder, &self.tasks)
-            .map_err(|error| Trouble::passing(format!("the sidecar cannot be started: {error}")))?;
+        let index = options.sidecar.index();
+        let process = Process::start(&node.path, &index, folder, &self.tasks).await?;
         let database = options.record.database();
         let confirmed: BTreeMap<&str, (&str, String)> = self
             .cursors
@@ -228,6 +236,7 @@ impl Bridge {
             largest: LARGEST,
             confirmed,
         });
+        self.node = Some(node);
         self.sessions += 1;
         let now = Instant::now();
         Ok(Session {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// The longest line: the largest message that is taken, with every character escaped.
 pub(super) const LONGEST: usize = 6 * LARGEST + (64 << 10);
 /// The largest text that is taken from a peer, in characters. What is larger is reported without its text.
-pub(super) const LARGEST: usize = 4 << 20;
+pub(super) const LARGEST: usize = 2 << 20;
 
 /// What the host says.
 #[derive(Debug, Serialize)]

@@ -1,27 +1,37 @@
 //! The sidecar as a process: an empty environment, a folder of its own, lines in and lines out. It ends with its stdin,
 //! and at the latest when this is dropped.
+//!
+//! Two sidecars on one database lose messages: what one takes in, the other never hears of. So each holds a lock for as
+//! long as it lives, also when the host that started it was killed. The lock is on the file that its stderr goes to, which
+//! is the one open file that a child can be given.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::frame::{Frame, LONGEST, Order};
+use super::status::Trouble;
+use crate::report::printable;
 use crate::tasks::Tasks;
 
 /// How many lines may wait for the sidecar. One that lets so many wait does not read.
 const LINES: usize = 4_096;
 /// How many of its lines may wait for us.
 const FRAMES: usize = 256;
-/// How much of its last words is kept: lines, and bytes of each.
-const WORDS: (usize, usize) = (32, 400);
+/// How much of its last words is read, and how much of one line.
+const WORDS: (u64, usize) = (16 << 10, 400);
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -31,46 +41,51 @@ pub(super) struct Process {
     child: Child,
     lines: mpsc::Sender<String>,
     frames: mpsc::Receiver<Result<Frame, String>>,
-    words: Words,
+    log: PathBuf,
 }
 
-/// What a sidecar said on stderr lately.
-type Words = Arc<Mutex<VecDeque<String>>>;
-
 impl Process {
-    /// Starts a sidecar.
-    pub(super) fn start(
+    /// Starts a sidecar, once no other one uses the folder.
+    pub(super) async fn start(
         node: &Path,
         index: &Path,
         folder: &Path,
         tasks: &Tasks,
-    ) -> std::io::Result<Self> {
+    ) -> Result<Self, Trouble> {
+        let failed = |error: std::io::Error| {
+            Trouble::passing(format!("the sidecar cannot be started: {error}"))
+        };
+        let log = folder.join("sidecar.log");
+        let pid = folder.join("sidecar.pid");
+        let locked = alone(&log, &pid).await?;
+        locked.set_len(0).map_err(failed)?;
         let mut child = Command::new(node)
             .arg(index)
             .env_clear()
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::from(locked))
             // A Ctrl-C at the terminal is for the host, which still has answers to send.
             .process_group(0)
             .kill_on_drop(true)
-            .spawn()?;
-        let broken = || std::io::Error::other("the sidecar has no pipes");
+            .spawn()
+            .map_err(failed)?;
+        if let Some(number) = child.id() {
+            std::fs::write(&pid, number.to_string()).map_err(failed)?;
+        }
+        let broken = || failed(std::io::Error::other("it has no pipes"));
         let stdin = child.stdin.take().ok_or_else(broken)?;
         let stdout = child.stdout.take().ok_or_else(broken)?;
-        let stderr = child.stderr.take().ok_or_else(broken)?;
         let (lines, orders) = mpsc::channel(LINES);
         let (frames_in, frames) = mpsc::channel(FRAMES);
-        let words = Words::default();
         tasks.spawn(write(stdin, orders));
         tasks.spawn(read(stdout, frames_in));
-        tasks.spawn(listen(stderr, words.clone()));
         Ok(Self {
             child,
             lines,
             frames,
-            words,
+            log,
         })
     }
 
@@ -99,13 +114,7 @@ impl Process {
                 self.child.wait().await
             }
         };
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        // Node.js says what is wrong in one line among many that say where.
-        let telling = words.iter().find(|line| line.contains("Error"));
-        let mut last: Vec<String> = match telling {
-            Some(line) => vec![line.clone()],
-            None => words.iter().rev().take(1).cloned().collect(),
-        };
+        let mut last: Vec<String> = last_words(&self.log).into_iter().collect();
         if let Ok(status) = status {
             last.push(format!("the sidecar ended ({status})"));
         }
@@ -115,6 +124,43 @@ impl Process {
     /// Ends it at once. Returns when it is gone.
     pub(super) async fn kill(mut self) {
         let _ = self.child.kill().await;
+    }
+}
+
+/// Waits until no sidecar holds the lock; one that does not end by itself is ended. Returns the lock.
+async fn alone(log: &Path, pid: &Path) -> Result<File, Trouble> {
+    let failed = |error: std::io::Error| {
+        Trouble::passing(format!("the sidecar's log cannot be opened: {error}"))
+    };
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(log)
+        .map_err(failed)?;
+    let started = Instant::now();
+    let mut killed = false;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        let waited = started.elapsed();
+        if waited > 2 * GRACE {
+            return Err(Trouble::passing("an earlier sidecar does not end"));
+        }
+        if waited > GRACE && !killed {
+            killed = true;
+            // Whoever holds the lock is who wrote the number, so it is nobody else's.
+            let number = std::fs::read_to_string(pid).ok();
+            let number = number.and_then(|text| text.trim().parse().ok());
+            if let Some(number) = number.and_then(Pid::from_raw) {
+                tracing::warn!("an earlier sidecar did not end by itself and is ended");
+                let _ = kill_process(number, Signal::KILL);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -141,32 +187,20 @@ async fn read(stdout: ChildStdout, frames: mpsc::Sender<Result<Frame, String>>) 
     }
 }
 
-/// Reads stderr to its end, whatever it is: a pipe that nobody reads stops the process.
-async fn listen(mut stderr: impl AsyncRead + Unpin, words: Words) {
-    let (mut line, mut chunk) = (Vec::new(), [0; 4_096]);
-    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        for &byte in chunk.iter().take(count) {
-            if byte == b'\n' {
-                note(&line, &words);
-                line.clear();
-            } else if line.len() < WORDS.1 {
-                line.push(byte);
-            }
-        }
-    }
-    note(&line, &words);
-}
-
-fn note(line: &[u8], words: &Words) {
-    let line = crate::report::printable(&String::from_utf8_lossy(line));
-    // The second is said at every start by a client that works.
-    if line.trim().is_empty() || line.contains("sqlcipherCodecAttach") {
-        return;
-    }
-    tracing::debug!(line, "the sidecar says");
-    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-    if words.len() == WORDS.0 {
-        words.pop_front();
-    }
-    words.push_back(line);
+/// Returns the line of the log that says what is wrong. Node.js says that in one line among many that say where.
+fn last_words(log: &Path) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(WORDS.0)))
+        .ok()?;
+    let mut bytes = Vec::new();
+    file.take(WORDS.0).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    // The one that is left out is said at every start by a client that works.
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.contains("sqlcipherCodecAttach"));
+    let telling = lines.clone().find(|line| line.contains("Error"));
+    let line = telling.or_else(|| lines.next_back())?;
+    Some(printable(line).chars().take(WORDS.1).collect())
 }

@@ -142,6 +142,7 @@ impl NodeProgram {
         ))
     }
 
+    /// Asks one program for its version.
     async fn ask(path: &Path) -> Result<Self, Trouble> {
         let failed = |why: String| {
             Trouble::missing(format!("{} is no Node.js: {why}", path.display()), GET_NODE)

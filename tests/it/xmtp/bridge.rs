@@ -1,0 +1,103 @@
+//! The owner's commands around the sidecar.
+
+use serde_json::{Value, json};
+
+use super::network::{Member, Node, config};
+use crate::support::Place;
+
+#[test]
+fn a_reset_lets_another_installation_speak_for_the_same_inbox() {
+    let place = Place::new();
+    let node = Node::start(&place);
+    let mut ann = Member::join("ann", &node, &[]);
+    let before = ann.bridge();
+    let refused = ann.place.run(&["bridge", "reset", "--yes"]);
+    assert_eq!(refused.code, 3, "not while a host runs: {}", refused.stderr);
+    ann.kill();
+    let asked = ann.place.run(&["bridge", "reset"]);
+    assert_eq!(asked.code, 2, "not without a yes: {}", asked.stderr);
+    let done = ann.place.run(&["--json", "bridge", "reset", "--yes"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("before-"), "{}", done.stdout);
+    ann.serve();
+    let after = ann.until_state("ready");
+    assert_eq!(before["inbox"], after["inbox"]);
+    assert_ne!(before["installation"], after["installation"]);
+}
+
+#[test]
+fn a_client_database_that_is_gone_waits_for_the_owner() {
+    let place = Place::new();
+    let node = Node::start(&place);
+    let mut ann = Member::join("ann", &node, &[]);
+    ann.kill();
+    for file in ["client.db3", "client.db3-wal", "client.db3-shm"] {
+        // Not all of them are always there.
+        let _ = std::fs::remove_file(ann.place.home().join("xmtp/local").join(file));
+    }
+    ann.serve();
+    let bridge = ann.until_state("broken");
+    assert!(
+        bridge["hint"]
+            .as_str()
+            .expect("a hint")
+            .contains("bridge reset"),
+        "{bridge}"
+    );
+    let status = ann.owner(json!({ "do": "status" }));
+    assert_eq!(
+        status["peer"].as_str(),
+        Some(ann.me.as_str()),
+        "it is still itself"
+    );
+}
+
+#[test]
+fn the_bridge_says_what_it_stands_on() {
+    let place = Place::configured(&config("test", "127.0.0.1:9"));
+    let status = place.run(&["--json", "bridge", "status"]);
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    let status: Value = serde_json::from_str(&status.stdout).expect("one document");
+    let checks = status["checks"].as_array().expect("a list");
+    assert!(checks.iter().all(|check| check["ok"] == true), "{status}");
+    assert_eq!(status["packages"].as_array().map(Vec::len), Some(3));
+    assert!(
+        status["packages"]
+            .to_string()
+            .contains("@xmtp/node-sdk@5.5.0")
+    );
+    let bare = Place::with_home();
+    let status = bare.run(&["bridge", "status"]);
+    assert_eq!(status.code, 1, "{}", status.stdout);
+    assert!(status.stdout.contains("bridge setup"), "{}", status.stdout);
+}
+
+#[test]
+fn an_archive_without_the_packages_installs_nothing() {
+    let place = Place::with_home();
+    place.write("left-pad-1.0.0.tgz", "not a package");
+    let made = std::process::Command::new("tar")
+        .current_dir(place.path("."))
+        .args(["-cf", "packages.tar", "left-pad-1.0.0.tgz"])
+        .status()
+        .expect("tar runs");
+    assert!(made.success());
+    let node = super::network::node_program();
+    let config = format!("[xmtp]\nnode_program = \"{}\"\n", node.display());
+    place.write("home/config.toml", config);
+    place.mode("home/config.toml", 0o600);
+    let archive = place.path("packages.tar");
+    let archive = archive.to_str().expect("plain");
+    let ended = place
+        .command(&["bridge", "setup", "--offline", archive])
+        .env("PATH", std::env::var_os("PATH").expect("a path"))
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("with the hash of the lockfile") && told.contains("npm pack"),
+        "{told}"
+    );
+    assert!(!place.home().join("xmtp/sidecar").exists());
+}
