@@ -69,15 +69,30 @@ let credit = 0;
 let largest = 0;
 /** Whether both streams run and what came before them was found. Until then the host gets and sends nothing. */
 let online = false;
-/** For each peer the message that the host got last, and when it was sent. */
-const last = new Map();
+/** For each peer when the latest message that the host has was sent, and the ids that it has of the moments before. */
+const given = new Map();
+let overlap = 0n;
 /** The peers whose messages have to be read from the database, with those that were read already. */
 const behind = new Map();
 let catching_up = false;
 
+function had(peer, { sent_ns, ids }) {
+  given.set(peer, { sent: BigInt(sent_ns), ids: new Map(ids.map((id) => [id, BigInt(sent_ns)])) });
+}
+
+/** Notes that the host has a message. What is too old to be mistaken for new is forgotten. */
+function give({ senderInboxId: peer, id, sentAtNs: sent }) {
+  const known = given.get(peer) ?? { sent, ids: new Map() };
+  given.set(peer, known);
+  if (sent > known.sent) known.sent = sent;
+  known.ids.set(id, sent);
+  if (known.ids.size % 256 === 0)
+    for (const [old, at] of known.ids) if (at < known.sent - 2n * overlap) known.ids.delete(old);
+}
+
 function hand_over(message) {
   credit -= 1;
-  last.set(message.senderInboxId, { id: message.id, sent: message.sentAtNs });
+  give(message);
   // Without halves of characters, which JSON can spell and the host does not read.
   const text = message.content.length <= largest ? message.content.toWellFormed() : null;
   say({
@@ -109,6 +124,7 @@ function arrived(message) {
   if (!isText(message) || message.senderInboxId === client.inboxId) return;
   const peer = message.senderInboxId;
   active.add(peer);
+  if (given.get(peer)?.ids.has(message.id)) return;
   if (online && credit > 0 && !behind.has(peer)) hand_over(message);
   else {
     fall_behind(peer);
@@ -116,24 +132,26 @@ function arrived(message) {
   }
 }
 
-/** Returns what the host has not had of a peer, in order. Reads from the end, because little is new as a rule. */
+/**
+ * Returns what the host has not had of a peer, in order. By the network's time: the time at which the client took a message
+ * in changes. Reads from the end, because little is new as a rule.
+ */
 async function unread(peer) {
   const dm = client.conversations.getDmByInboxId(peer);
   if (!dm) return [];
-  const known = last.get(peer);
+  const known = given.get(peer);
+  const from = known ? known.sent - overlap : 0n;
   for (let limit = PAGE; ; limit *= 4) {
     const page = await dm.messages({
       limit,
       direction: SortDirection.Descending,
-      sortBy: MessageSortBy.InsertedAt,
+      sortBy: MessageSortBy.SentAt,
       contentTypes: [ContentType.Text],
       excludeSenderInboxIds: [client.inboxId],
     });
-    const end = known ? page.findIndex((message) => message.id === known.id) : -1;
-    if (end < 0 && page.length === limit) continue;
-    const fresh =
-      end >= 0 ? page.slice(0, end) : page.filter((message) => !known || message.sentAtNs > known.sent);
-    return fresh.filter((message) => isText(message) && message.senderInboxId === peer).reverse();
+    if (page.length === limit && page.at(-1).sentAtNs >= from) continue;
+    const fresh = (message) => message.sentAtNs >= from && !known?.ids.has(message.id);
+    return page.filter((message) => isText(message) && message.senderInboxId === peer && fresh(message)).reverse();
   }
 }
 
@@ -154,7 +172,7 @@ async function catch_up() {
           queue.list = await unread(peer);
         }
         const message = queue.list.shift();
-        if (message) hand_over(message);
+        if (message && !given.get(peer)?.ids.has(message.id)) hand_over(message);
       }
     }
   } finally {
@@ -286,7 +304,8 @@ async function resolve({ id, address }) {
 async function start(hello) {
   credit = hello.credit;
   largest = hello.largest;
-  for (const [peer, [id, sent]] of Object.entries(hello.confirmed)) last.set(peer, { id, sent: BigInt(sent) });
+  overlap = BigInt(hello.overlap_ns);
+  for (const [peer, have] of Object.entries(hello.have)) had(peer, have);
   if (hello.url) ApiUrls[hello.env] = hello.url;
   const identifier = { identifier: hello.address, identifierKind: IdentifierKind.Ethereum };
   const signer = { type: "EOA", getIdentifier: () => identifier, signMessage: sign };
@@ -335,10 +354,10 @@ const orders = {
     credit += count;
     if (online) return catch_up();
   },
-  // The host could not keep what it got: it wants everything after this message again.
-  again({ peer, id, sent_ns }) {
-    if (id) last.set(peer, { id, sent: BigInt(sent_ns) });
-    else last.delete(peer);
+  // The host could not keep what it got.
+  again({ peer, have }) {
+    if (have) had(peer, have);
+    else given.delete(peer);
     behind.set(peer, { list: [], stale: true });
     if (online) return catch_up();
   },

@@ -1,5 +1,6 @@
 //! Kill whatever there is, in turn, while calls go on: each is answered once, and nothing runs twice.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,6 +23,13 @@ fn after(answered: &AtomicUsize, more: usize) {
     });
 }
 
+/// Returns how a host is and what it logged since its last start.
+fn told(home: &Path) -> String {
+    let log = std::fs::read_to_string(home.with_file_name("serve.log")).unwrap_or_default();
+    let status = ask_at(home, json!({ "do": "status" }));
+    format!("{status:?}\n{log}")
+}
+
 #[test]
 fn calls_survive_the_death_of_everything_in_turn() {
     let place = Place::new();
@@ -38,7 +46,7 @@ fn calls_survive_the_death_of_everything_in_turn() {
     ann.trust(&bob, "privileged");
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let replies = Mutex::new(Vec::<Value>::new());
-    let (to, caller) = (ann.me.clone(), bob.place.home());
+    let (to, caller, server) = (ann.me.clone(), bob.place.home(), ann.place.home());
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..AT_A_TIME)
             .map(|_| {
@@ -47,7 +55,8 @@ fn calls_survive_the_death_of_everything_in_turn() {
                         let call = json!({
                             "do": "call", "peer": to, "skill": "ports", "input": { "mode": "count" }, "timeout": "100s",
                         });
-                        let answer = ask_at(&caller, call).expect("every call is answered");
+                        let answer = ask_at(&caller, call)
+                            .unwrap_or_else(|why| panic!("{why:?}\n{}\n{}", told(&server), told(&caller)));
                         replies.lock().expect("whole").push(answer["reply"].clone());
                         answered.fetch_add(1, Ordering::SeqCst);
                     }

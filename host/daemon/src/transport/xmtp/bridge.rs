@@ -14,8 +14,8 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::cursor::{Cursors, Mark};
-use super::frame::{Frame, LARGEST, Order};
+use super::cursor::{Cursors, OVERLAP_NS};
+use super::frame::{Frame, Have, LARGEST, Order};
 use super::pace::{Bucket, Queues};
 use super::process::Process;
 use super::program::NodeProgram;
@@ -41,7 +41,7 @@ const SLOWED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 const AGAIN: Duration = Duration::from_millis(500);
 
 type Keeping = BoxFuture<'static, (PeerId, u64, bool)>;
-type Waking = BoxFuture<'static, (PeerId, Option<Mark>)>;
+type Waking = BoxFuture<'static, PeerId>;
 
 /// A message on the wire.
 struct Flight {
@@ -141,7 +141,7 @@ impl Bridge {
                 Some(message) = self.outbox.recv(), if self.queues.has_room() => self.queues.push(message),
                 Some(question) = self.questions.recv() => self.ask(question),
                 Some(kept) = self.keeping.next() => self.settle(kept),
-                Some((peer, mark)) = self.again.next() => self.want_again(&peer, mark.as_ref()),
+                Some(peer) = self.again.next() => self.want_again(&peer),
                 Some(session) = self.forwarded.recv() => self.credit(session),
                 _ = ticks.tick() => self.look_at_time().await,
             }
@@ -219,12 +219,7 @@ impl Bridge {
         let index = options.sidecar.index();
         let process = Process::start(&node.path, &index, folder, &self.tasks).await?;
         let database = options.record.database();
-        let confirmed: BTreeMap<&str, (&str, String)> = self
-            .cursors
-            .restart()
-            .iter()
-            .map(|(peer, mark)| (peer.id(), (mark.id.as_str(), mark.sent_ns.to_string())))
-            .collect();
+        let have: BTreeMap<&str, Have<'_>> = self.cursors.restart().collect();
         process.say(&Order::Hello {
             env: options.env,
             url: options.url.as_deref(),
@@ -234,7 +229,8 @@ impl Bridge {
             version: concat!("coworker-host/", env!("CARGO_PKG_VERSION")),
             credit: CREDIT,
             largest: LARGEST,
-            confirmed,
+            overlap_ns: OVERLAP_NS.to_string(),
+            have,
         });
         self.node = Some(node);
         self.sessions += 1;

@@ -1,11 +1,17 @@
-//! Up to where the host has what each peer sent: the last message of a run without a hole. Whatever came later is asked
-//! for again after a restart, and the store knows what of it it has.
+//! Up to where the host has what each peer sent: the latest message of a run without a hole. Whatever came later is asked
+//! for again after a restart, with what was sent shortly before: messages of one moment have no order that a client keeps.
+//! The store knows what of it it has.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use coworker_core::PeerId;
 
+use super::frame::Have;
 use crate::store::CursorRow;
+
+/// How long before the latest message others may still be missing, in nanoseconds: longer than anything that mixes up the
+/// order of messages takes. The sidecar looks as far back.
+pub(super) const OVERLAP_NS: i64 = 2_000_000_000;
 
 /// A message of the network, by its id and the network's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +27,46 @@ struct Open {
     kept: bool,
 }
 
+/// What the host has of a peer.
+#[derive(Debug)]
+struct Confirmed {
+    latest: Mark,
+    /// What is known to have been kept, and is not much older than the latest.
+    recent: VecDeque<Mark>,
+}
+
 /// The marks of all peers.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
-    confirmed: HashMap<PeerId, Mark>,
+    confirmed: HashMap<PeerId, Confirmed>,
     open: HashMap<PeerId, VecDeque<Open>>,
     changed: HashSet<PeerId>,
     tickets: u64,
+}
+
+impl Confirmed {
+    fn new(mark: Mark) -> Self {
+        Self {
+            latest: mark.clone(),
+            recent: VecDeque::from([mark]),
+        }
+    }
+
+    fn add(&mut self, mark: Mark) {
+        if mark.sent_ns >= self.latest.sent_ns {
+            self.latest = mark.clone();
+        }
+        self.recent.push_back(mark);
+        let horizon = self.latest.sent_ns.saturating_sub(OVERLAP_NS);
+        self.recent.retain(|mark| mark.sent_ns >= horizon);
+    }
+
+    fn have(&self) -> Have<'_> {
+        Have {
+            sent_ns: self.latest.sent_ns.to_string(),
+            ids: self.recent.iter().map(|mark| mark.id.as_str()).collect(),
+        }
+    }
 }
 
 impl Cursors {
@@ -37,7 +76,7 @@ impl Cursors {
                 id: row.message,
                 sent_ns: row.sent_ns,
             };
-            (row.peer, mark)
+            (row.peer, Confirmed::new(mark))
         });
         Self {
             confirmed: confirmed.collect(),
@@ -66,7 +105,13 @@ impl Cursors {
             entry.kept = true;
         }
         while let Some(first) = open.pop_front_if(|entry| entry.kept) {
-            self.confirmed.insert(peer.clone(), first.mark);
+            match self.confirmed.get_mut(peer) {
+                Some(confirmed) => confirmed.add(first.mark),
+                None => {
+                    self.confirmed
+                        .insert(peer.clone(), Confirmed::new(first.mark));
+                }
+            }
             self.changed.insert(peer.clone());
         }
         if open.is_empty() {
@@ -74,26 +119,35 @@ impl Cursors {
         }
     }
 
-    /// The host could not keep a message. Returns from where everything is wanted again, unless it was asked for
-    /// already.
-    pub(super) fn lost(&mut self, peer: &PeerId, ticket: u64) -> Option<Option<Mark>> {
-        let open = self.open.get(peer)?;
-        open.iter().find(|entry| entry.ticket == ticket)?;
-        self.open.remove(peer);
-        Some(self.confirmed.get(peer).cloned())
+    /// The host could not keep a message. Returns whether everything after what the host has is to be asked for again,
+    /// which it was already if not.
+    pub(super) fn lost(&mut self, peer: &PeerId, ticket: u64) -> bool {
+        let open = self.open.get(peer);
+        let is_open = open.is_some_and(|open| open.iter().any(|entry| entry.ticket == ticket));
+        if is_open {
+            self.open.remove(peer);
+        }
+        is_open
     }
 
-    /// Forgets what is on its way: all of it comes again.
-    pub(super) fn restart(&mut self) -> &HashMap<PeerId, Mark> {
+    /// Returns what the host has of a peer.
+    pub(super) fn have(&self, peer: &PeerId) -> Option<Have<'_>> {
+        self.confirmed.get(peer).map(Confirmed::have)
+    }
+
+    /// Forgets what is on its way, since all of it comes again, and returns what the host has.
+    pub(super) fn restart(&mut self) -> impl Iterator<Item = (&str, Have<'_>)> {
         self.open.clear();
-        &self.confirmed
+        self.confirmed
+            .iter()
+            .map(|(peer, confirmed)| (peer.id(), confirmed.have()))
     }
 
     /// Returns the marks that have moved since the last time.
     pub(super) fn take_changed(&mut self) -> Vec<CursorRow> {
         let changed = std::mem::take(&mut self.changed);
         let row = |peer: PeerId| {
-            let mark = self.confirmed.get(&peer)?;
+            let mark = &self.confirmed.get(&peer)?.latest;
             Some(CursorRow {
                 message: mark.id.clone(),
                 sent_ns: mark.sent_ns,
@@ -112,31 +166,34 @@ mod tests {
         format!("xmtp:{n:064x}").parse().expect("an id")
     }
 
-    fn mark(id: &str) -> Mark {
+    fn mark(id: &str, seconds: i64) -> Mark {
         Mark {
             id: id.to_owned(),
-            sent_ns: 1,
+            sent_ns: seconds * 1_000_000_000,
         }
     }
 
     #[track_caller]
-    fn check(cursors: &mut Cursors, peer: &PeerId, expected: Option<&str>) {
-        let confirmed = cursors.confirmed.get(peer).map(|mark| mark.id.as_str());
-        assert_eq!(confirmed, expected);
+    fn check(cursors: &Cursors, peer: &PeerId, expected: Option<(&str, &[&str])>) {
+        let latest = cursors.confirmed.get(peer).map(|c| c.latest.id.as_str());
+        assert_eq!(latest, expected.map(|(latest, _)| latest));
+        let recent = cursors.have(peer).map(|have| have.ids);
+        assert_eq!(recent, expected.map(|(_, recent)| recent.to_vec()));
     }
 
     #[test]
     fn a_mark_never_passes_a_hole() {
         let (mut cursors, ann, bob) = (Cursors::default(), peer(1), peer(2));
-        let [a, b, c] = ["a", "b", "c"].map(|id| cursors.arrived(&ann, mark(id)));
-        let other = cursors.arrived(&bob, mark("x"));
+        let [a, b, c] =
+            [("a", 1), ("b", 2), ("c", 9)].map(|(id, at)| cursors.arrived(&ann, mark(id, at)));
+        let other = cursors.arrived(&bob, mark("x", 1));
         cursors.kept(&ann, b);
         cursors.kept(&ann, c);
-        check(&mut cursors, &ann, None);
+        check(&cursors, &ann, None);
         cursors.kept(&bob, other);
-        check(&mut cursors, &bob, Some("x"));
+        check(&cursors, &bob, Some(("x", &["x"])));
         cursors.kept(&ann, a);
-        check(&mut cursors, &ann, Some("c"));
+        check(&cursors, &ann, Some(("c", &["c"])));
         let mut changed: Vec<String> = cursors
             .take_changed()
             .into_iter()
@@ -148,16 +205,29 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_never_goes_back_and_its_moment_is_known_whole() {
+        let (mut cursors, ann) = (Cursors::default(), peer(1));
+        for (id, at) in [("a", 5), ("b", 7), ("c", 6), ("d", 7)] {
+            let ticket = cursors.arrived(&ann, mark(id, at));
+            cursors.kept(&ann, ticket);
+        }
+        check(&cursors, &ann, Some(("d", &["a", "b", "c", "d"])));
+        let ticket = cursors.arrived(&ann, mark("e", 9));
+        cursors.kept(&ann, ticket);
+        check(&cursors, &ann, Some(("e", &["b", "d", "e"])));
+    }
+
+    #[test]
     fn what_is_lost_is_asked_for_once_from_before_the_hole() {
         let (mut cursors, ann) = (Cursors::default(), peer(1));
-        let [a, b, c] = ["a", "b", "c"].map(|id| cursors.arrived(&ann, mark(id)));
+        let [a, b, c] = ["a", "b", "c"].map(|id| cursors.arrived(&ann, mark(id, 1)));
         cursors.kept(&ann, a);
-        assert_eq!(cursors.lost(&ann, b), Some(Some(mark("a"))));
-        assert_eq!(cursors.lost(&ann, c), None, "all of it comes again");
+        assert!(cursors.lost(&ann, b));
+        assert!(!cursors.lost(&ann, c), "all of it comes again");
         cursors.kept(&ann, c);
-        check(&mut cursors, &ann, Some("a"));
-        let again = cursors.arrived(&ann, mark("b"));
+        check(&cursors, &ann, Some(("a", &["a"])));
+        let again = cursors.arrived(&ann, mark("b", 1));
         cursors.kept(&ann, again);
-        check(&mut cursors, &ann, Some("b"));
+        check(&cursors, &ann, Some(("b", &["a", "b"])));
     }
 }

@@ -23,7 +23,8 @@ pub(super) enum Order<'a> {
         version: &'a str,
         credit: usize,
         largest: usize,
-        confirmed: BTreeMap<&'a str, (&'a str, String)>,
+        overlap_ns: String,
+        have: BTreeMap<&'a str, Have<'a>>,
     },
     /// The answer to a `sign`; without a signature, a refusal.
     Signature { id: u64, signature: Option<String> },
@@ -35,14 +36,21 @@ pub(super) enum Order<'a> {
     Leave { id: &'a str },
     /// There is room for so many more messages.
     More { count: usize },
-    /// Hand over again what came from a peer after this message, or everything.
+    /// Hand over again what came from a peer and the host does not have.
     Again {
         peer: &'a str,
-        id: Option<&'a str>,
-        sent_ns: Option<String>,
+        have: Option<Have<'a>>,
     },
     /// Say that you live.
     Ping { id: u64 },
+}
+
+/// What the host has of a peer: everything sent before a point in time, but for the last moments before it, of which it has
+/// these messages.
+#[derive(Debug, Serialize)]
+pub(super) struct Have<'a> {
+    pub(super) sent_ns: String,
+    pub(super) ids: Vec<&'a str>,
 }
 
 /// What the sidecar says.
@@ -134,10 +142,9 @@ mod tests {
         insta::assert_snapshot!(send.line().trim_end(), @r#"{"do":"send","id":1,"to":"ab","text":"two\nlines"}"#);
         let again = Order::Again {
             peer: "ab",
-            id: None,
-            sent_ns: None,
+            have: None,
         };
-        insta::assert_snapshot!(again.line().trim_end(), @r#"{"do":"again","peer":"ab","id":null,"sent_ns":null}"#);
+        insta::assert_snapshot!(again.line().trim_end(), @r#"{"do":"again","peer":"ab","have":null}"#);
         for good in [
             r#"{"is":"online"}"#,
             r#"{"is":"failed","id":3,"kind":"rate_limited","why":""}"#,

@@ -61,19 +61,18 @@ impl Bridge {
     pub(super) fn settle(&mut self, (peer, ticket, kept): (PeerId, u64, bool)) {
         if kept {
             self.cursors.kept(&peer, ticket);
-        } else if let Some(mark) = self.cursors.lost(&peer, ticket) {
+        } else if self.cursors.lost(&peer, ticket) {
             self.again.push(Box::pin(async move {
                 tokio::time::sleep(AGAIN).await;
-                (peer, mark)
+                peer
             }));
         }
     }
 
-    pub(super) fn want_again(&mut self, peer: &PeerId, mark: Option<&Mark>) {
+    pub(super) fn want_again(&mut self, peer: &PeerId) {
         self.say(&Order::Again {
             peer: peer.id(),
-            id: mark.map(|mark| mark.id.as_str()),
-            sent_ns: mark.map(|mark| mark.sent_ns.to_string()),
+            have: self.cursors.have(peer),
         });
     }
 
