@@ -8,19 +8,34 @@ use serde_json::{Map, Value, json};
 
 use crate::message::RemoteCard;
 use crate::{
-    Digest, Grants, Limits, Manifest, Schema, SchemaError, SkillName, Tier, schema_hash, type_words,
+    Digest, Grants, Limits, Manifest, PrivateTexts, Schema, SchemaError, SkillName, Tier,
+    schema_hash, type_words,
 };
 
 /// The one context privacy that cards name: nothing beyond what the input itself carries reaches a skill.
 const CONTEXT_PRIVACY: &str = "L1_PUBLIC";
+
+/// Who answers a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// A component, in the sandbox.
+    #[default]
+    Component,
+    /// A model, told the text of slot [`SKILL_SLOT`](crate::SKILL_SLOT): a skill that is a SKILL.md and no code.
+    Model,
+}
 
 /// A skill that can be called, with everything prepared that a call or a card needs.
 #[derive(Debug)]
 pub struct Entry {
     /// The skill's manifest; `min_tier` is the tier in force here.
     pub manifest: Manifest,
-    /// The component that runs it.
+    /// What runs it: the component, or for a skill without one its private texts.
     pub digest: Digest,
+    /// Who answers.
+    pub body: Body,
+    /// What models are told, if it has private texts.
+    pub private: Option<Arc<PrivateTexts>>,
     /// What the owner granted.
     pub grants: Grants,
     /// What one call may use.
@@ -64,11 +79,21 @@ impl Entry {
             bare: Arc::new(bare),
             manifest,
             digest,
+            body: Body::Component,
+            private: None,
             grants,
             limits,
             input,
             output,
         })
+    }
+
+    /// Gives the skill the texts that models are told, and says who answers.
+    #[must_use]
+    pub fn with_private(mut self, body: Body, private: Arc<PrivateTexts>) -> Self {
+        self.body = body;
+        self.private = Some(private);
+        self
     }
 
     /// Returns the skill's name.

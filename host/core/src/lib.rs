@@ -16,6 +16,7 @@ mod kind;
 mod limits;
 mod message;
 mod peer;
+mod private;
 mod refusal;
 mod schema;
 mod scrub;
@@ -25,7 +26,7 @@ mod unit;
 mod wire;
 
 pub use canonical::{canonical, card_hash, connect_cache_hash, schema_hash};
-pub use catalog::{Catalog, Entry, Lease, Shelf, Sight};
+pub use catalog::{Body, Catalog, Entry, Lease, Shelf, Sight};
 pub use conclude::conclude;
 pub use envelope::{CARD_HASH, CorrelationId, Envelope, FEATURES};
 pub use gate::{Admission, Why, admit};
@@ -38,6 +39,7 @@ pub use kind::Kind;
 pub use limits::Limits;
 pub use message::{BadPayload, Message, NAME_SHOWN, RemoteCard, TaskFailure, TaskRequest};
 pub use peer::{PeerId, PeerIdError, Scheme};
+pub use private::{ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};
 pub use refusal::Refusal;
 pub use schema::{
     MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words,

@@ -88,6 +88,11 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Returns a hash that was made elsewhere as a digest.
+    pub(crate) fn from_hash(hash: blake3::Hash) -> Self {
+        Self(*hash.as_bytes())
+    }
+
     /// Returns the raw hash.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

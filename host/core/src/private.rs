@@ -1,0 +1,142 @@
+//! The owner's private texts: what a model is told before it sees a caller's input. They are held so that nothing prints,
+//! serialises or compares them by accident; only who asks for a text by name gets it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// The slot that the body of SKILL.md is bound to; every other one is bound to `prompts/SLOT.md`.
+pub const SKILL_SLOT: &str = "skill";
+
+/// A text that must not be printed, logged or sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+/// How the author of a text wants it to be answered. What is absent is the owner's default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelWish {
+    /// The provider's name in the owner's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The model's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// 0.0 to 2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// The most tokens to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+}
+
+/// A private text and how it wants to be answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// The system prompt.
+    pub text: Secret,
+    /// How to answer it.
+    pub wish: ModelWish,
+}
+
+/// The private texts of one version of a skill file, by slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrivateTexts {
+    slots: BTreeMap<String, Slot>,
+    digest: Digest,
+}
+
+impl Secret {
+    /// Takes a text in.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text. Each caller of this is a place where a secret could get out.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+impl PrivateTexts {
+    /// Takes over the texts by slot. Their digest covers names, texts and wishes.
+    pub fn new(slots: BTreeMap<String, Slot>) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("coworker-host private texts v1");
+        for (name, slot) in &slots {
+            let wish = serde_json::to_string(&slot.wish).unwrap_or_default();
+            for part in [name.as_str(), slot.text.reveal(), &wish] {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part.as_bytes());
+            }
+        }
+        Self {
+            slots,
+            digest: Digest::from_hash(hasher.finalize()),
+        }
+    }
+
+    /// Returns what a slot is bound to.
+    pub fn slot(&self, name: &str) -> Option<&Slot> {
+        self.slots.get(name)
+    }
+
+    /// Returns every slot by name.
+    pub fn slots(&self) -> impl Iterator<Item = (&str, &Slot)> {
+        self.slots.iter().map(|(name, slot)| (name.as_str(), slot))
+    }
+
+    /// Returns the digest of all of it. It names the texts and tells nothing of them.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(slots: &[(&str, &str)]) -> PrivateTexts {
+        let slot = |text: &str| Slot {
+            text: Secret::new(text),
+            wish: ModelWish::default(),
+        };
+        PrivateTexts::new(
+            slots
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), slot(text)))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_text_is_not_printed() {
+        let texts = texts(&[(SKILL_SLOT, "the recipe")]);
+        assert!(!format!("{texts:?}").contains("recipe"));
+        assert_eq!(
+            texts.slot(SKILL_SLOT).map(|slot| slot.text.reveal()),
+            Some("the recipe")
+        );
+    }
+
+    #[test]
+    fn a_digest_tells_where_one_text_ends_and_the_next_begins() {
+        let one = texts(&[("a", "b"), ("c", "d")]);
+        assert_eq!(one.digest(), texts(&[("c", "d"), ("a", "b")]).digest());
+        for other in [
+            texts(&[("a", "bc"), ("c", "d")]),
+            texts(&[("a", "b")]),
+            texts(&[("a", "d"), ("c", "b")]),
+        ] {
+            assert_ne!(one.digest(), other.digest());
+        }
+    }
+}
