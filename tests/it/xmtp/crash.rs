@@ -44,6 +44,8 @@ fn calls_survive_the_death_of_everything_in_turn() {
     ann.owner(json!({ "do": "skills_expose", "name": "ports" }));
     let bob = Member::join("bob", &node, &[]);
     ann.trust(&bob, "privileged");
+    // Whoever has met a host knows that it may be asked twice: an old peer would not be.
+    bob.owner(json!({ "do": "connect", "target": ann.me, "name": "ann" }));
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let replies = Mutex::new(Vec::<Value>::new());
     let (to, caller, server) = (ann.me.clone(), bob.place.home(), ann.place.home());

@@ -18,6 +18,8 @@ fn pair(skills: &[&str]) -> (Place, Node, Member, Member) {
         Member::join("bob", &node, &[]),
     );
     ann.trust(&bob, "privileged");
+    // Whoever has met a host knows that it may be asked twice: an old peer would not be.
+    bob.owner(json!({ "do": "connect", "target": ann.me }));
     (place, node, ann, bob)
 }
 
