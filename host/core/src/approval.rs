@@ -5,14 +5,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, FsGrant, Grants, HttpGrant, Limits, Manifest, SkillName, StateGrant, Tier};
+use crate::{
+    Body, Digest, FsGrant, Grants, GuardMode, GuardRule, HttpGrant, Limits, Manifest, SkillName,
+    StateGrant, Tier,
+};
 
 /// Everything about one state of a skill file that the owner's approval binds to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reviewed {
-    /// The component.
+    /// The component; of a skill without one, everything that was read.
     pub digest: Digest,
+    /// Who answers.
+    #[serde(default, skip_serializing_if = "Body::is_component")]
+    pub body: Body,
+    /// The private texts beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<Digest>,
+    /// How they are guarded.
+    #[serde(default, skip_serializing_if = "GuardRule::is_default")]
+    pub guard: GuardRule,
     /// Its skills; `min_tier` is the least tier that component and file beside it ask for together.
     pub manifests: Vec<Manifest>,
     /// The interfaces it imports.
@@ -21,6 +33,13 @@ pub struct Reviewed {
     pub grants: Grants,
     /// What one call may use.
     pub limits: Limits,
+}
+
+impl Reviewed {
+    /// Returns whether another state would run the same component with the same private texts.
+    pub fn runs_the_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.private == other.private
+    }
 }
 
 /// How strict the owner wants updates to be judged.
@@ -46,9 +65,9 @@ pub enum Update {
 pub enum Reason {
     /// It reaches beyond what was approved.
     Beyond(Change),
-    /// It is another component, and what was granted binds to the component.
+    /// Another component or other texts would run, and what was granted binds to those that were approved.
     BoundToCode,
-    /// It is another component, and the owner reviews each.
+    /// Another component or other texts would run, and the owner reviews each.
     ReviewAll,
 }
 
@@ -74,6 +93,16 @@ pub enum CardPart {
 pub enum Change {
     /// Another component.
     Code(Digest, Digest),
+    /// A component where a model answered, or the other way round.
+    Body(Body, Body),
+    /// Other private texts.
+    Texts(Option<Digest>, Option<Digest>),
+    /// The private texts are guarded in another way.
+    Guard(Option<GuardMode>, Option<GuardMode>),
+    /// A line of the private texts that may be quoted.
+    QuotableAdded(String),
+    /// A line that may no longer be quoted.
+    QuotableGone(String),
     /// A new import.
     ImportAdded(String),
     /// An import that is gone.
@@ -98,12 +127,21 @@ impl Change {
     /// Returns whether the newer state reaches beyond the older one.
     pub fn widens(&self) -> bool {
         match self {
-            Self::ImportAdded(_) | Self::SkillAdded(_) | Self::Card(..) | Self::GrantAdded(_) => {
-                true
-            }
+            Self::Body(..)
+            | Self::ImportAdded(_)
+            | Self::SkillAdded(_)
+            | Self::Card(..)
+            | Self::GrantAdded(_)
+            | Self::QuotableAdded(_) => true,
+            Self::Guard(old, new) => GuardMode::weakens(*old, *new),
             Self::Tier(_, old, new) => new < old,
             Self::Limit(_, _, _, raised) => *raised,
-            Self::Code(..) | Self::ImportGone(_) | Self::SkillGone(_) | Self::GrantGone(_) => false,
+            Self::Code(..)
+            | Self::Texts(..)
+            | Self::QuotableGone(_)
+            | Self::ImportGone(_)
+            | Self::SkillGone(_)
+            | Self::GrantGone(_) => false,
         }
     }
 
@@ -116,8 +154,15 @@ impl Change {
     pub fn sides(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Code(old, new) => (Some(old.to_string()), Some(new.to_string())),
-            Self::ImportAdded(name) | Self::GrantAdded(name) => (None, Some(name.clone())),
-            Self::ImportGone(name) | Self::GrantGone(name) => (Some(name.clone()), None),
+            Self::Body(old, new) => (Some(old.to_string()), Some(new.to_string())),
+            Self::Texts(old, new) => (old.map(|of| of.to_string()), new.map(|of| of.to_string())),
+            Self::Guard(old, new) => (old.map(|of| of.to_string()), new.map(|of| of.to_string())),
+            Self::ImportAdded(name) | Self::GrantAdded(name) | Self::QuotableAdded(name) => {
+                (None, Some(name.clone()))
+            }
+            Self::ImportGone(name) | Self::GrantGone(name) | Self::QuotableGone(name) => {
+                (Some(name.clone()), None)
+            }
             Self::SkillAdded(name) => (None, Some(name.to_string())),
             Self::SkillGone(name) => (Some(name.to_string()), None),
             Self::Tier(_, old, new) => (Some(old.to_string()), Some(new.to_string())),
@@ -131,9 +176,15 @@ impl Change {
 /// Returns every difference between two states, code first.
 pub fn changes(old: &Reviewed, new: &Reviewed) -> Vec<Change> {
     let mut found = Vec::new();
-    if old.digest != new.digest {
+    if old.body != new.body {
+        found.push(Change::Body(old.body, new.body));
+    } else if old.body.is_component() && old.digest != new.digest {
         found.push(Change::Code(old.digest, new.digest));
     }
+    if old.private != new.private {
+        found.push(Change::Texts(old.private, new.private));
+    }
+    guard_changes(&old.guard, &new.guard, &mut found);
     let added = new
         .imports
         .iter()
@@ -166,6 +217,21 @@ pub fn changes(old: &Reviewed, new: &Reviewed) -> Vec<Change> {
         }
     }
     found
+}
+
+fn guard_changes(old: &GuardRule, new: &GuardRule, found: &mut Vec<Change>) {
+    if old.mode != new.mode {
+        found.push(Change::Guard(old.mode, new.mode));
+    }
+    let only = |one: &GuardRule, other: &GuardRule| -> Vec<String> {
+        let lines = one.public.iter();
+        lines
+            .filter(|line| !other.public.contains(line))
+            .cloned()
+            .collect()
+    };
+    found.extend(only(new, old).into_iter().map(Change::QuotableAdded));
+    found.extend(only(old, new).into_iter().map(Change::QuotableGone));
 }
 
 fn card_changes(old: &Manifest, new: &Manifest, found: &mut Vec<Change>) {
@@ -291,7 +357,7 @@ pub fn judge_update(approved: &Reviewed, candidate: &Reviewed, policy: UpdatePol
         .filter(|change| change.widens() && !(policy.dev && change.is_card()))
         .map(Reason::Beyond)
         .collect();
-    if approved.digest != candidate.digest {
+    if !approved.runs_the_same(candidate) {
         if candidate.grants.binds_to_code() {
             reasons.push(Reason::BoundToCode);
         }
@@ -374,6 +440,13 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(..) => f.write_str("the component is another"),
+            Self::Body(_, new) => write!(f, "{new} answers now"),
+            Self::Texts(None, _) => f.write_str("it has private texts"),
+            Self::Texts(_, None) => f.write_str("it has no private texts any more"),
+            Self::Texts(..) => f.write_str("its private texts are others"),
+            Self::Guard(..) => f.write_str("its private texts are guarded in another way"),
+            Self::QuotableAdded(_) => f.write_str("a line of its private texts may be quoted"),
+            Self::QuotableGone(_) => f.write_str("a line may no longer be quoted"),
             Self::ImportAdded(name) => write!(f, "it imports {name}"),
             Self::ImportGone(name) => write!(f, "it no longer imports {name}"),
             Self::SkillAdded(name) => write!(f, "it brings a new skill, {name}"),
@@ -397,9 +470,11 @@ impl fmt::Display for Reason {
         match self {
             Self::Beyond(change) => change.fmt(f),
             Self::BoundToCode => f.write_str(
-                "it is another component, and files, network, constants or shared state were granted to the approved one",
+                "it is another component or has other texts, and files, network, constants or shared state were granted to what was approved",
             ),
-            Self::ReviewAll => f.write_str("it is another component, and `updates = \"review\"` makes each wait"),
+            Self::ReviewAll => f.write_str(
+                "it is another component or has other texts, and `updates = \"review\"` makes each wait",
+            ),
         }
     }
 }

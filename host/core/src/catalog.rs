@@ -2,27 +2,46 @@
 //! than filtered out, so that looking for it cannot differ from looking for one that never was.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::message::RemoteCard;
 use crate::{
-    Digest, Grants, Limits, Manifest, PrivateTexts, Schema, SchemaError, SkillName, Tier,
-    schema_hash, type_words,
+    Digest, Grants, GuardRule, Limits, Manifest, PrivateTexts, Schema, SchemaError, SkillName,
+    Tier, schema_hash, type_words,
 };
 
 /// The one context privacy that cards name: nothing beyond what the input itself carries reaches a skill.
 const CONTEXT_PRIVACY: &str = "L1_PUBLIC";
 
 /// Who answers a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Body {
     /// A component, in the sandbox.
     #[default]
     Component,
     /// A model, told the text of slot [`SKILL_SLOT`](crate::SKILL_SLOT): a skill that is a SKILL.md and no code.
     Model,
+}
+
+impl Body {
+    /// Returns whether a component answers.
+    pub const fn is_component(&self) -> bool {
+        matches!(self, Self::Component)
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Component => "a component",
+            Self::Model => "a model",
+        })
+    }
 }
 
 /// A skill that can be called, with everything prepared that a call or a card needs.
@@ -36,6 +55,8 @@ pub struct Entry {
     pub body: Body,
     /// What models are told, if it has private texts.
     pub private: Option<Arc<PrivateTexts>>,
+    /// How those texts are guarded.
+    pub guard: GuardRule,
     /// What the owner granted.
     pub grants: Grants,
     /// What one call may use.
@@ -81,6 +102,7 @@ impl Entry {
             digest,
             body: Body::Component,
             private: None,
+            guard: GuardRule::default(),
             grants,
             limits,
             input,
@@ -93,6 +115,13 @@ impl Entry {
     pub fn with_private(mut self, body: Body, private: Arc<PrivateTexts>) -> Self {
         self.body = body;
         self.private = Some(private);
+        self
+    }
+
+    /// Says how its private texts are guarded.
+    #[must_use]
+    pub fn with_guard(mut self, guard: GuardRule) -> Self {
+        self.guard = guard;
         self
     }
 

@@ -39,7 +39,7 @@ pub use kind::Kind;
 pub use limits::Limits;
 pub use message::{BadPayload, Message, NAME_SHOWN, RemoteCard, TaskFailure, TaskRequest};
 pub use peer::{PeerId, PeerIdError, Scheme};
-pub use private::{ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};
+pub use private::{GuardMode, GuardRule, ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};
 pub use refusal::Refusal;
 pub use schema::{
     MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words,

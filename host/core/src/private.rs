@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, Manifest};
 
 /// The slot that the body of SKILL.md is bound to; every other one is bound to `prompts/SLOT.md`.
 pub const SKILL_SLOT: &str = "skill";
@@ -47,6 +47,58 @@ pub struct Slot {
 pub struct PrivateTexts {
     slots: BTreeMap<String, Slot>,
     digest: Digest,
+}
+
+/// What happens to an answer that holds private text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GuardMode {
+    /// It is not let out.
+    Block,
+    /// It is let out without the private text, to peers of tier 2 and above.
+    Redact,
+    /// It is let out, and the owner is told.
+    Warn,
+}
+
+/// How the author of private texts wants them guarded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardRule {
+    /// What happens to an answer that holds them; absent means what the owner set for all skills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<GuardMode>,
+    /// Lines of them that answers may quote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public: Vec<String>,
+}
+
+impl GuardMode {
+    /// Returns whether going from one to another could let more out. Absent is what the owner set for all skills.
+    pub fn weakens(old: Option<Self>, new: Option<Self>) -> bool {
+        match (old, new) {
+            (Some(old), Some(new)) => (new as u8) > (old as u8),
+            (None, Some(new)) => new != Self::Block,
+            (old, None) => old == Some(Self::Block),
+        }
+    }
+}
+
+impl fmt::Display for GuardMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Block => "block",
+            Self::Redact => "redact",
+            Self::Warn => "warn",
+        })
+    }
+}
+
+impl GuardRule {
+    /// Returns whether it says nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Secret {
@@ -92,6 +144,19 @@ impl PrivateTexts {
     /// Returns every slot by name.
     pub fn slots(&self) -> impl Iterator<Item = (&str, &Slot)> {
         self.slots.iter().map(|(name, slot)| (name.as_str(), slot))
+    }
+
+    /// Returns the digest of a skill that is these texts and no component: of them and of what is published.
+    pub fn package(&self, manifest: &Manifest) -> Digest {
+        let mut hasher = blake3::Hasher::new_derive_key("coworker-host skill without component v1");
+        hasher.update(self.digest.as_bytes());
+        // A manifest has no keys but texts, so writing it cannot fail.
+        hasher.update(
+            serde_json::to_string(manifest)
+                .unwrap_or_default()
+                .as_bytes(),
+        );
+        Digest::from_hash(hasher.finalize())
     }
 
     /// Returns the digest of all of it. It names the texts and tells nothing of them.

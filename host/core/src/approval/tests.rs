@@ -20,6 +20,9 @@ fn manifest(name: &str) -> Manifest {
 fn approved() -> Reviewed {
     Reviewed {
         digest: Digest::of(b"one"),
+        body: Body::Component,
+        private: None,
+        guard: GuardRule::default(),
         manifests: vec![manifest("count"), manifest("sum")],
         imports: vec!["coworker:skill/log@0.1.0".to_owned()],
         grants: Grants::default(),
@@ -209,26 +212,41 @@ fn some_reviewed() -> impl Strategy<Value = Reviewed> {
         ..Grants::default()
     });
     (
-        0_u8..3,
+        (
+            0_u8..3,
+            prop_oneof![Just(Body::Component), Just(Body::Model)],
+            prop::option::of(0_u8..2),
+            prop::option::of(prop_oneof![
+                Just(GuardMode::Block),
+                Just(GuardMode::Redact),
+                Just(GuardMode::Warn)
+            ]),
+            prop::collection::vec("[lm]", 0..2),
+        ),
         prop::collection::vec(skill, 1..3),
         prop::collection::vec("[ijk]", 0..3),
         grants,
         1_u64..3,
     )
-        .prop_map(|(digest, mut manifests, imports, grants, mem)| {
-            manifests.sort_by(|a, b| a.name.cmp(&b.name));
-            manifests.dedup_by(|a, b| a.name == b.name);
-            Reviewed {
-                digest: Digest::of(&[digest]),
-                manifests,
-                imports,
-                grants,
-                limits: Limits {
-                    memory: Bytes(mem),
-                    ..Limits::default()
-                },
-            }
-        })
+        .prop_map(
+            |((digest, body, private, mode, public), mut manifests, imports, grants, mem)| {
+                manifests.sort_by(|a, b| a.name.cmp(&b.name));
+                manifests.dedup_by(|a, b| a.name == b.name);
+                Reviewed {
+                    digest: Digest::of(&[digest]),
+                    body,
+                    private: private.map(|text| Digest::of(&[text])),
+                    guard: GuardRule { mode, public },
+                    manifests,
+                    imports,
+                    grants,
+                    limits: Limits {
+                        memory: Bytes(mem),
+                        ..Limits::default()
+                    },
+                }
+            },
+        )
 }
 
 /// Says independently of `changes` whether `new` stays within `old`.
@@ -238,9 +256,28 @@ fn within(old: &Reviewed, new: &Reviewed, cards: bool) -> bool {
         StateGrant::PerCaller => 1,
         StateGrant::Shared => 2,
     };
-    new.imports
-        .iter()
-        .all(|import| old.imports.contains(import))
+    let strictness = |mode| match mode {
+        Some(GuardMode::Block) => 3,
+        None => 2,
+        Some(GuardMode::Redact) => 1,
+        Some(GuardMode::Warn) => 0,
+    };
+    // What the owner set for all skills may be anything: to fall back to it is to give up `block`, and nothing else.
+    let guarded = match (old.guard.mode, new.guard.mode) {
+        (old, None) => old != Some(GuardMode::Block),
+        (old, new) => strictness(new) >= strictness(old),
+    };
+    guarded
+        && old.body == new.body
+        && new
+            .guard
+            .public
+            .iter()
+            .all(|line| old.guard.public.contains(line))
+        && new
+            .imports
+            .iter()
+            .all(|import| old.imports.contains(import))
         && new.manifests.iter().all(|skill| {
             match old.manifests.iter().find(|other| other.name == skill.name) {
                 Some(other) if skill.min_tier < other.min_tier => false,
@@ -264,12 +301,46 @@ fn within(old: &Reviewed, new: &Reviewed, cards: bool) -> bool {
         && new.limits.memory <= old.limits.memory
 }
 
+#[test]
+fn texts_alone_swap_and_how_they_are_guarded_does_not_weaken() {
+    let with = |edit: &dyn Fn(&mut Reviewed)| {
+        let mut next = approved();
+        edit(&mut next);
+        next
+    };
+    let texts = with(&|r| r.private = Some(Digest::of(b"texts")));
+    check(&texts, AUTO, true);
+    check(&texts, REVIEW, false);
+    let acting = with(&|r| {
+        r.private = Some(Digest::of(b"texts"));
+        r.grants.env.insert("K".to_owned(), "v".to_owned());
+    });
+    let judged = judge_update(
+        &with(&|r| drop(r.grants.env.insert("K".to_owned(), "v".to_owned()))),
+        &acting,
+        AUTO,
+    );
+    assert_eq!(judged, Update::Wait(vec![Reason::BoundToCode]));
+    check(&with(&|r| r.body = Body::Model), DEV, false);
+    check(&with(&|r| r.guard.mode = Some(GuardMode::Warn)), DEV, false);
+    check(
+        &with(&|r| r.guard.mode = Some(GuardMode::Block)),
+        AUTO,
+        true,
+    );
+    check(
+        &with(&|r| r.guard.public.push("a line".to_owned())),
+        DEV,
+        false,
+    );
+}
+
 proptest! {
     #[test]
     fn what_swaps_stays_within(old in some_reviewed(), new in some_reviewed(), dev: bool, review_all: bool) {
         let policy = UpdatePolicy { review_all, dev };
         let swaps = judge_update(&old, &new, policy) == Update::Swap;
-        let same = old.digest == new.digest;
+        let same = old.digest == new.digest && old.private == new.private;
         let may = within(&old, &new, !dev) && (same || !(new.grants.binds_to_code() || review_all));
         prop_assert_eq!(swaps, may);
     }

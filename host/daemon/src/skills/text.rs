@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coworker_core::approval::Reviewed;
-use coworker_core::{Grants, Limits, SkillName, Tier};
+use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -181,6 +181,9 @@ pub(crate) fn review(
     Ok(Candidate {
         reviewed: Reviewed {
             digest: examined.digest,
+            body: Body::Component,
+            private: None,
+            guard: GuardRule::default(),
             manifests,
             imports: examined.imports.clone(),
             grants,
