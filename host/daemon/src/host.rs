@@ -33,7 +33,7 @@ use crate::outbox::Outbox;
 use crate::perform::Waiting;
 use crate::port;
 use crate::report::Failure;
-use crate::skills::{Skills, SkillsOptions};
+use crate::skills::{ModelCheck, Skills, SkillsOptions};
 use crate::store::{OutRow, Store, StoreError, TaskState};
 use crate::tasks::{Background, Tasks};
 use crate::transport::{Link, xmtp};
@@ -171,6 +171,7 @@ impl Host {
                 allow_grants: options.allow_grants,
                 dev: options.dev,
                 exe: program,
+                models: ModelCheck::new(|_| Some("no model can be asked yet".to_owned())),
             },
             sandbox.clone(),
             store.clone(),

@@ -4,9 +4,12 @@
 
 mod error;
 mod examine;
+mod files;
 mod inspect;
 mod loaded;
+mod models;
 mod owner;
+mod package;
 mod publish;
 mod row;
 mod rules;
@@ -28,8 +31,10 @@ use tokio::sync::{Semaphore, watch as channel};
 
 pub use error::SkillsError;
 pub use examine::{Child, ExamineError, Examiner, InProcess};
+pub use models::ModelCheck;
 pub use row::{
-    ChangeRow, Configure, Configured, Expose, Inspection, RolledBack, RowState, SkillRow, UpdateRow,
+    ChangeRow, Configure, Configured, Expose, Inspection, PrivateRow, RolledBack, RowState,
+    SkillRow, UpdateRow,
 };
 pub use text::TextError;
 
@@ -66,6 +71,8 @@ pub struct SkillsOptions {
     pub dev: bool,
     /// The program to run as compile child.
     pub exe: PathBuf,
+    /// Says which models can be asked.
+    pub models: ModelCheck,
 }
 
 /// The skills of a host.
@@ -74,6 +81,7 @@ pub struct Skills {
     state: tokio::sync::Mutex<State>,
     scanner: tokio::sync::Mutex<Scanner>,
     rules: Rules,
+    models: ModelCheck,
     vault: Vault,
     store: Store,
     sandbox: Arc<Sandbox>,
@@ -93,6 +101,8 @@ struct Scanner {
     sources: Vec<Source>,
     memory: Memory,
     watch: Watch,
+    /// Whether the last look left something for a look soon after it.
+    again: bool,
 }
 
 impl Skills {
@@ -136,8 +146,10 @@ impl Skills {
                 sources,
                 memory: Memory::default(),
                 watch: Watch::new(),
+                again: false,
             }),
             rules,
+            models: options.models,
             vault,
             store,
             sandbox,
@@ -213,7 +225,7 @@ impl Skills {
     /// Looks at every place and acts on what is there. `named` are the places that the owner named at the start.
     async fn look(self: &Arc<Self>, named: Option<&BTreeSet<PathBuf>>) -> Result<(), SkillsError> {
         let mut scanner = self.scanner.lock().await;
-        let known: BTreeSet<String> = self.state.lock().await.files.keys().cloned().collect();
+        let known: BTreeSet<String> = self.state.lock().await.approved().cloned().collect();
         let (sources, vault) = (scanner.sources.clone(), self.vault.clone());
         let mut memory = std::mem::take(&mut scanner.memory);
         let read = self.tasks.spawn_blocking(move || {
@@ -223,6 +235,7 @@ impl Skills {
         let (scan, memory) = read.await.map_err(|_| SkillsError::Stopping)?;
         scanner.memory = memory;
         scanner.watch.set(&scan.folders);
+        scanner.again = scan.again;
         let mut state = self.state.lock().await;
         state.take(scan, named);
         self.settle(&mut state).await?;
@@ -233,7 +246,10 @@ impl Skills {
 
 async fn watching(skills: Arc<Skills>) {
     loop {
-        let due = skills.scanner.lock().await.watch.due();
+        let due = {
+            let scanner = skills.scanner.lock().await;
+            scanner.watch.due(scanner.again)
+        };
         tokio::select! {
             () = due => {}
             () = skills.tasks.stopped() => return,

@@ -3,11 +3,12 @@
 use coworker_core::approval::{
     Reason, Reviewed, Update, UpdatePolicy, beyond, changes, judge_update, tier_in_force,
 };
-use coworker_core::{Digest, Entry, Grants};
+use coworker_core::{Body, Digest, Entry, Grants, GuardRule};
 
 use super::owner::{Target, means};
+use super::package::ALONE;
 use super::publish::limits_in_force;
-use super::row::{ChangeRow, Inspection};
+use super::row::{ChangeRow, Inspection, PrivateRow};
 use super::state::{Outcome, Standing, State, token};
 use super::{Skills, SkillsError};
 
@@ -74,13 +75,29 @@ impl Skills {
             let entry = Entry::new(manifest, reviewed.digest, Grants::default(), limits).ok()?;
             Some(entry.card.as_ref().clone())
         });
-        let ceiling = match state.examined.get(&reviewed.digest) {
-            Some(Outcome::Known(examined)) => examined.ceiling.sentences.clone(),
-            _ => Vec::new(),
+        let package = state
+            .snapshot(&target.file)
+            .map(|read| read.package.clone());
+        let ceiling = match (reviewed.body, state.examined.get(&reviewed.digest)) {
+            (Body::Component, Some(Outcome::Known(examined))) => examined.ceiling.sentences.clone(),
+            (Body::Component, _) => Vec::new(),
+            (Body::Model, _) => vec![ALONE.to_owned()],
         };
+        let texts = reviewed.private.and_then(|wanted| {
+            let staged = package.iter().filter_map(|package| package.texts.as_ref());
+            let mut all = staged.chain(state.private.get(&wanted));
+            all.find(|texts| texts.digest() == wanted)
+        });
         Ok(Inspection {
             row: self.row(&target)?,
             card,
+            body: reviewed.body,
+            texts: texts.map(|texts| PrivateRow::of(texts)).unwrap_or_default(),
+            guard: reviewed.guard.clone(),
+            warnings: package
+                .as_ref()
+                .map(|package| package.warnings.clone())
+                .unwrap_or_default(),
             imports: reviewed.imports.clone(),
             ceiling,
             asks: beyond(&Grants::default(), &reviewed.grants),
@@ -139,7 +156,8 @@ impl Skills {
             .and_then(|file| file.record.current.clone());
         while let Some(version) = row {
             let of: Digest = version.reviewed.digest;
-            if means(&of, digest) {
+            let private = version.reviewed.private;
+            if means(&of, digest) || private.is_some_and(|of| means(&of, digest)) {
                 return Ok(Some(version.reviewed));
             }
             row = self.store.approved_before(version.id).await?;
@@ -153,6 +171,10 @@ impl Inspection {
         Self {
             row,
             card: None,
+            body: Body::default(),
+            texts: Vec::new(),
+            guard: GuardRule::default(),
+            warnings: Vec::new(),
             imports: Vec::new(),
             ceiling: Vec::new(),
             asked: Grants::default(),
@@ -169,7 +191,8 @@ impl Inspection {
     }
 }
 
-fn change_rows(old: &Reviewed, new: &Reviewed, policy: UpdatePolicy) -> Vec<ChangeRow> {
+/// Returns every difference, and whether it makes an update wait.
+pub(crate) fn change_rows(old: &Reviewed, new: &Reviewed, policy: UpdatePolicy) -> Vec<ChangeRow> {
     let reasons = match judge_update(old, new, policy) {
         Update::Swap => Vec::new(),
         Update::Wait(reasons) => reasons,

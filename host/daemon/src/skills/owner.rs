@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::publish::limits_in_force;
 use super::row::{Configure, Configured, Expose, RolledBack, RowState, SkillRow};
-use super::state::{Standing, State, token};
+use super::state::{Standing, State, token, version};
 use super::text::overlay;
 use super::{Skills, SkillsError};
 use crate::store::VisibilityRow;
@@ -216,15 +216,21 @@ impl Skills {
             .approved_before(now.id)
             .await?
             .ok_or_else(no_earlier)?;
-        let (vault, digest) = (self.vault.clone(), before.reviewed.digest);
-        let there = self
-            .tasks
-            .spawn_blocking(move || vault.read(&digest).map(drop));
+        let (vault, reviewed) = (self.vault.clone(), before.reviewed.clone());
+        let there = self.tasks.spawn_blocking(move || {
+            if reviewed.body.is_component() {
+                vault.read(&reviewed.digest)?;
+            }
+            match &reviewed.private {
+                Some(private) => vault.read_texts(private).map(drop),
+                None => Ok(()),
+            }
+        });
         there
             .await
             .map_err(|_| SkillsError::Stopping)?
             .map_err(SkillsError::Copies)?;
-        let held = now.reviewed.digest.to_string();
+        let held = version(&now.reviewed);
         self.store
             .roll_back(target.file.clone(), before.id, Some(held.clone()))
             .await?;
@@ -239,7 +245,7 @@ impl Skills {
         let done = RolledBack {
             name: name.to_owned(),
             from: now.reviewed.digest,
-            to: digest,
+            to: before.reviewed.digest,
             version: of.or(first).and_then(|manifest| manifest.version.clone()),
         };
         file.record.current = Some(before);
@@ -432,7 +438,10 @@ impl State {
 
 /// Returns whether the owner may mean this file: by its key, its file name, or the skill's name in it.
 fn is_called(key: &str, name: &str) -> bool {
-    let base = key.strip_suffix("/skill.wasm").unwrap_or(key);
+    let base = ["/skill.wasm", "/SKILL.md", "/skill.md"]
+        .iter()
+        .find_map(|end| key.strip_suffix(end))
+        .unwrap_or(key);
     let last = base.rsplit('/').next().unwrap_or(base);
     key == name || base == name || last == name || last.strip_suffix(".wasm") == Some(name)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use coworker_core::approval::tier_in_force;
-use coworker_core::{Catalog, Digest, Entry, Limits, Manifest, SkillName};
+use coworker_core::{Body, Catalog, Digest, Entry, Limits, Manifest, SkillName};
 
 use super::row::{RowState, SkillRow, UpdateRow};
 use super::state::{File, Outcome, Standing, State};
@@ -16,6 +16,7 @@ use crate::store::{ApprovalRow, VisibilityRow};
 impl Skills {
     /// Works out what is served and what the owner reads, and lets everybody have it.
     pub(crate) async fn publish(&self, state: &mut State) -> Result<(), SkillsError> {
+        self.bring_texts(state).await?;
         let names = state.serving();
         let fresh: Vec<(String, String)> = names
             .iter()
@@ -122,19 +123,85 @@ impl Skills {
         Ok(())
     }
 
-    /// Returns why an approved component cannot run, if it cannot.
+    /// Has the private texts of everything that is approved and there in memory, and no others.
+    async fn bring_texts(&self, state: &mut State) -> Result<(), SkillsError> {
+        let mut known = std::mem::take(&mut state.private);
+        let mut missing = Vec::new();
+        for (key, file) in state.files.iter().filter(|(_, file)| file.found.is_some()) {
+            let staged = state
+                .snapshot(key)
+                .and_then(|read| read.package.texts.clone());
+            let approved = file.record.current.as_ref();
+            let Some(wanted) = approved.and_then(|row| row.reviewed.private) else {
+                continue;
+            };
+            match known
+                .remove(&wanted)
+                .or_else(|| state.private.get(&wanted).cloned())
+            {
+                Some(texts) => drop(state.private.insert(wanted, texts)),
+                None => match staged.filter(|texts| texts.digest() == wanted) {
+                    Some(texts) => drop(state.private.insert(wanted, texts)),
+                    None => missing.push(wanted),
+                },
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let vault = self.vault.clone();
+        let read = self.tasks.spawn_blocking(move || {
+            let read = missing
+                .into_iter()
+                .map(|digest| (digest, vault.read_texts(&digest)));
+            read.collect::<Vec<_>>()
+        });
+        for (digest, texts) in read.await.map_err(|_| SkillsError::Stopping)? {
+            match texts {
+                Ok(texts) => drop(state.private.insert(digest, Arc::new(texts))),
+                Err(error) => {
+                    tracing::error!(digest = %digest.short(), %error, "private texts cannot be read");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns why an approved skill cannot run, if it cannot.
     fn unable(&self, state: &State, approved: &ApprovalRow) -> Option<String> {
         let digest = &approved.reviewed.digest;
         if state.quarantined.contains(digest) {
             return Some("the host died while it was running, three times".to_owned());
         }
-        match state.examined.get(digest) {
-            Some(Outcome::Known(_)) => {}
-            Some(Outcome::Failed(why)) => return Some(why.clone()),
-            None => return Some("it is being compiled for this version of the host".to_owned()),
+        if approved.reviewed.body.is_component() {
+            match state.examined.get(digest) {
+                Some(Outcome::Known(_)) => {}
+                Some(Outcome::Failed(why)) => return Some(why.clone()),
+                None => {
+                    return Some("it is being compiled for this version of the host".to_owned());
+                }
+            }
+            if !self.vault.has(digest) {
+                return Some(
+                    "its approved copy is gone, and the file holds something else".to_owned(),
+                );
+            }
         }
-        if !self.vault.has(digest) {
-            return Some("its approved copy is gone, and the file holds something else".to_owned());
+        if let Some(private) = &approved.reviewed.private {
+            let Some(texts) = state.private.get(private) else {
+                return Some(
+                    "the copy of its private texts is gone, and the file holds others".to_owned(),
+                );
+            };
+            // A component without the grant asks no model, whatever lies beside it.
+            let asks = approved.reviewed.body == Body::Model || approved.reviewed.grants.llm;
+            let why = texts
+                .slots()
+                .filter(|_| asks)
+                .find_map(|(_, slot)| self.models.why_unavailable(&slot.wish));
+            if why.is_some() {
+                return why;
+            }
         }
         for grant in &approved.reviewed.grants.fs {
             match real_folder(&grant.host, &self.rules.ours) {
@@ -189,14 +256,18 @@ impl State {
     ) -> Result<Arc<Entry>, String> {
         match self.entries.get(place) {
             Some((before, entry)) if *before == made_of => Ok(entry.clone()),
-            _ => Entry::new(
-                manifest,
-                approved.reviewed.digest,
-                approved.reviewed.grants.clone(),
-                limits,
-            )
-            .map(Arc::new)
-            .map_err(|error| error.to_string()),
+            _ => {
+                let reviewed = &approved.reviewed;
+                let entry = Entry::new(manifest, reviewed.digest, reviewed.grants.clone(), limits)
+                    .map_err(|error| error.to_string())?;
+                let private = reviewed.private.and_then(|of| self.private.get(&of));
+                Ok(Arc::new(match private {
+                    Some(texts) => entry
+                        .with_private(reviewed.body, texts.clone())
+                        .with_guard(reviewed.guard.clone()),
+                    None => entry,
+                }))
+            }
         }
     }
 }

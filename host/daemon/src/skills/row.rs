@@ -1,7 +1,9 @@
 //! What the owner reads about skills. Nothing here is for peers. Texts of authors are passed on raw: whoever prints them
 //! makes them printable.
 
-use coworker_core::{Digest, Grants, Limits, Tier, Timestamp};
+use coworker_core::{
+    Body, Digest, Grants, GuardRule, Limits, ModelWish, PrivateTexts, Tier, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,6 +80,18 @@ pub struct Inspection {
     pub row: SkillRow,
     /// What callers read, as it would be published. Of the state that waits, if one does.
     pub card: Option<Value>,
+    /// Who answers.
+    #[serde(default)]
+    pub body: Body,
+    /// Its private texts.
+    #[serde(default)]
+    pub texts: Vec<PrivateRow>,
+    /// How they are guarded.
+    #[serde(default)]
+    pub guard: GuardRule,
+    /// What its author should look at.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The interfaces it imports.
     pub imports: Vec<String>,
     /// The most the component could ever do, in sentences.
@@ -102,6 +116,32 @@ pub struct Inspection {
     pub together: Vec<String>,
     /// What would change, where something waits or a comparison was asked for.
     pub changes: Option<Vec<ChangeRow>>,
+}
+
+/// One private text, by all that is told of it: never what it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrivateRow {
+    /// The slot it is bound to.
+    pub slot: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// Its digest.
+    pub digest: Digest,
+    /// How it wants to be answered.
+    pub wish: ModelWish,
+}
+
+impl PrivateRow {
+    /// Returns a row for every text.
+    pub fn of(texts: &PrivateTexts) -> Vec<Self> {
+        let row = |(slot, held): (&str, &coworker_core::Slot)| Self {
+            slot: slot.to_owned(),
+            bytes: held.text.reveal().len() as u64,
+            digest: Digest::of(held.text.reveal().as_bytes()),
+            wish: held.wish.clone(),
+        };
+        texts.slots().map(row).collect()
+    }
 }
 
 /// One difference.

@@ -2,23 +2,26 @@
 //! device, and looks into no folder that others can write to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coworker_core::{Digest, Limits, SkillName};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use coworker_core::{Body, Digest, Limits, SkillName};
+use rustix::fs::{AtFlags, CWD, FileType, statat};
 
+use super::files::{Mark, Refused, names, open_folder, read_file, safe_way};
+use super::package::{PROMPTS, Package, Raw, skill_md_in};
 use super::text;
 use super::vault::Vault;
 
 /// How many skills one folder may hold; what is beyond is counted, not read.
 const MOST: usize = 1_000;
-/// How many entries of a folder are looked at at all.
-const MOST_ENTRIES: usize = 100_000;
 /// A file that changed so short a time before it was read may change again without its times showing it.
 const SETTLED_SECS: i64 = 2;
+/// A text that changed so short a time ago may still be being written: half a text is a text, too.
+const WRITTEN_MICROS: i64 = 250_000;
+/// The component of a folder that is one skill.
+const COMPONENT: &str = "skill.wasm";
 
 /// A place where skills come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +58,15 @@ pub(crate) enum Take {
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Snapshot {
-    /// Its component.
+    /// Who answers.
+    pub(crate) body: Body,
+    /// Its component; of a skill without one, its texts and what they publish.
     pub(crate) digest: Digest,
-    /// The text beside it.
+    /// Its texts.
+    pub(crate) package: Arc<Package>,
+    /// What it asks for.
     pub(crate) text: Option<Arc<str>>,
-    /// That text's file name.
+    /// The name of the file that asks.
     pub(crate) text_name: String,
 }
 
@@ -83,31 +90,15 @@ pub(crate) struct Scan {
     pub(crate) ignored: Vec<(String, String)>,
     /// Folders to watch.
     pub(crate) folders: BTreeSet<PathBuf>,
+    /// Whether something was left for a look soon after this one.
+    pub(crate) again: bool,
 }
 
 /// What is remembered of files between looks, so that an unchanged file is not read again.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(HashMap<String, (Mark, Digest)>);
-
-/// Changes with every write that is not made within the same moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    size: i64,
-    modified: (i64, u64),
-    changed: (i64, u64),
-}
-
-enum Refused {
-    /// Nothing is there.
-    Absent,
-    /// It is not looked into.
-    Ignored(String),
-    /// It cannot be used as it is.
-    Broken(String),
-    /// It changed meanwhile.
-    Changing,
+pub(crate) struct Memory {
+    components: HashMap<String, (Mark, Digest)>,
+    packages: HashMap<String, (Digest, Arc<Package>)>,
 }
 
 /// Looks at every source. Files in `known` are read first, so that nothing can crowd them out.
@@ -118,29 +109,31 @@ pub(crate) fn scan(
     vault: &Vault,
 ) -> Scan {
     let mut scan = Scan::default();
-    let mut kept = HashMap::new();
+    let mut kept = Memory::default();
     let mut look = Look {
         scan: &mut scan,
+        known,
         memory,
         kept: &mut kept,
         vault,
     };
     for source in sources {
-        look.source(source, known);
+        look.source(source);
     }
-    memory.0 = kept;
+    *memory = kept;
     scan
 }
 
 struct Look<'a> {
     scan: &'a mut Scan,
+    known: &'a BTreeSet<String>,
     memory: &'a Memory,
-    kept: &'a mut HashMap<String, (Mark, Digest)>,
+    kept: &'a mut Memory,
     vault: &'a Vault,
 }
 
 impl Look<'_> {
-    fn source(&mut self, source: &Source, known: &BTreeSet<String>) {
+    fn source(&mut self, source: &Source) {
         self.scan.folders.insert(source.folder.clone());
         let shown = source.folder.display().to_string();
         let folder = match open_folder(CWD, &source.folder) {
@@ -154,13 +147,16 @@ impl Look<'_> {
             return self.scan.ignored.push((shown, why));
         }
         match &source.take {
-            Take::All => self.folder(source, &folder, known),
+            Take::All => self.folder(source, &folder),
             Take::File(name) => self.component(source, &folder, name),
-            Take::Itself => self.within(key(source, "skill.wasm"), &folder),
+            Take::Itself => {
+                let name = source.folder.file_name().unwrap_or_default();
+                self.within(source, "", &folder, &name.to_string_lossy());
+            }
         }
     }
 
-    fn folder(&mut self, source: &Source, folder: &OwnedFd, known: &BTreeSet<String>) {
+    fn folder(&mut self, source: &Source, folder: &OwnedFd) {
         let (mut names, unread) = match names(folder) {
             Ok(found) => found,
             Err(error) => {
@@ -171,9 +167,10 @@ impl Look<'_> {
             }
         };
         names.sort_unstable_by_key(|name| {
-            let of_file = known.contains(&key(source, name));
-            let of_folder = known.contains(&key(source, &format!("{name}/skill.wasm")));
-            (!of_file && !of_folder, name.clone())
+            let is_known = ["", "/skill.wasm", "/SKILL.md", "/skill.md"]
+                .iter()
+                .any(|end| self.known.contains(&key(source, &format!("{name}{end}"))));
+            (!is_known, name.clone())
         });
         let mut seen = 0_usize;
         let mut beyond = unread;
@@ -185,8 +182,10 @@ impl Look<'_> {
             let stem = name.strip_suffix(".wasm");
             let meant = match kind {
                 FileType::Directory if stem.is_none() => {
-                    let inner = format!("{name}/skill.wasm");
-                    statat(folder, inner.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+                    // What makes it a skill may come later, and is then reported by the folder alone.
+                    self.scan.folders.insert(source.folder.join(&name));
+                    let below = format!("{name}/");
+                    has_component(folder, &below) || skill_md_in(folder, &below).is_some()
                 }
                 FileType::Symlink => true,
                 _ => stem.is_some(),
@@ -220,19 +219,48 @@ impl Look<'_> {
     }
 
     fn skill_folder(&mut self, source: &Source, parent: &OwnedFd, name: &str) {
-        let key = key(source, &format!("{name}/skill.wasm"));
-        self.scan.folders.insert(source.folder.join(name));
+        let below = format!("{name}/");
+        let key = match skill_md_in(parent, &below) {
+            Some(md) if !has_component(parent, &below) => key(source, &format!("{below}{md}")),
+            _ => key(source, &format!("{below}{COMPONENT}")),
+        };
         if let Err(error) = name.parse::<SkillName>() {
             return self.scan.ignored.push((key, error.to_string()));
         }
         match open_folder(parent, Path::new(name)) {
-            Ok(folder) => self.within(key, &folder),
+            Ok(folder) => self.within(source, &below, &folder, name),
             Err(refused) => self.put(key, Err(refused)),
         }
     }
 
-    fn within(&mut self, key: String, folder: &OwnedFd) {
-        let found = self.read(&key, folder, "skill.wasm", "grants.toml");
+    /// Reads a folder that is one skill. Where its SKILL.md was approved by itself and a component appears beside it, it
+    /// stays the same skill: the approved text goes on serving until the owner approves the component.
+    fn within(&mut self, source: &Source, below: &str, folder: &OwnedFd, called: &str) {
+        if statat(folder, PROMPTS, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            let prompts = source.folder.join(below).join(PROMPTS);
+            self.scan.folders.insert(prompts);
+        }
+        let md = skill_md_in(folder, "").map(|md| key(source, &format!("{below}{md}")));
+        let component = has_component(folder, "");
+        let (key, body) = match md {
+            Some(md) if !component => (md, Body::Model),
+            Some(md) if self.known.contains(&md) => (md, Body::Component),
+            _ => (key(source, &format!("{below}{COMPONENT}")), Body::Component),
+        };
+        let place = Place {
+            folder,
+            component: COMPONENT,
+            asks: "grants.toml",
+            beside: None,
+            called,
+        };
+        let mut found = self.read(&key, body, &place);
+        if body == Body::Component
+            && !key.ends_with(COMPONENT)
+            && let Err(Refused::Ignored(why)) = found
+        {
+            found = Ok(Found::Broken(format!("{COMPONENT}: {why}")));
+        }
         self.put(key, found);
     }
 
@@ -242,7 +270,14 @@ impl Look<'_> {
         if let Err(error) = stem.parse::<SkillName>() {
             return self.scan.ignored.push((key, error.to_string()));
         }
-        let found = self.read(&key, folder, name, &format!("{stem}.toml"));
+        let place = Place {
+            folder,
+            component: name,
+            asks: &format!("{stem}.toml"),
+            beside: Some(&format!("{stem}.md")),
+            called: stem,
+        };
+        let found = self.read(&key, Body::Component, &place);
         self.put(key, found);
     }
 
@@ -256,40 +291,89 @@ impl Look<'_> {
         }
     }
 
-    fn read(
-        &mut self,
-        key: &str,
-        folder: &OwnedFd,
-        name: &str,
-        text_name: &str,
-    ) -> Result<Found, Refused> {
-        // The text first: a component that is replaced after its text was read is seen again by the next look.
-        let text = match read_file(folder, text_name, text::LARGEST) {
+    fn read(&mut self, key: &str, body: Body, place: &Place<'_>) -> Result<Found, Refused> {
+        // The texts first: a component that is replaced after they were read is seen again by the next look.
+        let text = match read_file(place.folder, place.asks, text::LARGEST) {
             Ok((bytes, _)) => match String::from_utf8(bytes) {
                 Ok(text) => Some(Arc::from(text)),
-                Err(_) => return Ok(Found::Broken(format!("{text_name}: it is not UTF-8"))),
+                Err(_) => return Ok(Found::Broken(format!("{}: it is not UTF-8", place.asks))),
             },
             Err(Refused::Absent) => None,
             Err(Refused::Changing) => return Ok(Found::Changing),
             Err(Refused::Ignored(why) | Refused::Broken(why)) => {
-                return Ok(Found::Broken(format!("{text_name}: {why}")));
+                return Ok(Found::Broken(format!("{}: {why}", place.asks)));
             }
         };
-        let digest = self.digest(key, folder, name)?;
+        let Some(package) = self.package(key, body, place)? else {
+            return Ok(Found::Changing);
+        };
+        let package = match package {
+            Ok(package) => package,
+            Err(why) => return Ok(Found::Broken(why)),
+        };
+        let digest = match body {
+            Body::Component => self.digest(key, place.folder, place.component)?,
+            Body::Model => match package.serve_alone() {
+                Ok((digest, _)) => digest,
+                Err(why) => return Ok(Found::Broken(why)),
+            },
+        };
         Ok(Found::Read(Snapshot {
+            body,
             digest,
+            package,
             text,
-            text_name: text_name.to_owned(),
+            text_name: place.asks.to_owned(),
         }))
     }
 
+    /// Reads and understands the texts of a skill, again only where one of them changed. Returns nothing for texts of an
+    /// approved skill that are so new that they may be half written.
+    fn package(
+        &mut self,
+        key: &str,
+        body: Body,
+        place: &Place<'_>,
+    ) -> Result<Option<Result<Arc<Package>, String>>, Refused> {
+        let raw = match place.beside {
+            Some(name) => Raw::beside(place.folder, name)?,
+            None => Raw::of_folder(place.folder, body)?,
+        };
+        if raw.is_empty() {
+            return Ok(Some(Ok(Arc::default())));
+        }
+        let digest = raw.digest();
+        if let Some((known, package)) = self.memory.packages.get(key)
+            && *known == digest
+        {
+            self.kept
+                .packages
+                .insert(key.to_owned(), (digest, package.clone()));
+            return Ok(Some(Ok(package.clone())));
+        }
+        let age = crate::clock::now().0.saturating_sub(raw.changed);
+        if self.known.contains(key) && (0..WRITTEN_MICROS).contains(&age) {
+            self.scan.again = true;
+            return Ok(None);
+        }
+        Ok(Some(raw.understand(place.called).map(|package| {
+            let package = Arc::new(package);
+            self.kept
+                .packages
+                .insert(key.to_owned(), (digest, package.clone()));
+            package
+        })))
+    }
+
     fn digest(&mut self, key: &str, folder: &OwnedFd, name: &str) -> Result<Digest, Refused> {
-        if let Some((mark, digest)) = self.memory.0.get(key)
+        if let Some((mark, digest)) = self.memory.components.get(key)
             && statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| Mark::of(&stat) == *mark)
             && self.vault.has(digest)
         {
-            self.kept.insert(key.to_owned(), (*mark, *digest));
+            self.kept
+                .components
+                .insert(key.to_owned(), (*mark, *digest));
             return Ok(*digest);
         }
         let (bytes, stat) = read_file(folder, name, Limits::COMPONENT.0)?;
@@ -300,22 +384,27 @@ impl Look<'_> {
         let mark = Mark::of(&stat);
         let now = crate::clock::now().0 / 1_000_000;
         if now.saturating_sub(mark.changed.0.max(mark.modified.0)) >= SETTLED_SECS {
-            self.kept.insert(key.to_owned(), (mark, digest));
+            self.kept.components.insert(key.to_owned(), (mark, digest));
         }
         Ok(digest)
     }
 }
 
-impl Mark {
-    fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev as _,
-            inode: stat.st_ino as _,
-            size: stat.st_size as _,
-            modified: (stat.st_mtime as _, stat.st_mtime_nsec as _),
-            changed: (stat.st_ctime as _, stat.st_ctime_nsec as _),
-        }
-    }
+/// Where the parts of one skill lie.
+struct Place<'p> {
+    folder: &'p OwnedFd,
+    component: &'p str,
+    /// What it asks for.
+    asks: &'p str,
+    /// Its private text, where the folder is not its own.
+    beside: Option<&'p str>,
+    /// What names it where nothing in it does.
+    called: &'p str,
+}
+
+fn has_component(folder: &OwnedFd, below: &str) -> bool {
+    let path = format!("{below}{COMPONENT}");
+    statat(folder, path.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
 fn key(source: &Source, name: &str) -> String {
@@ -323,120 +412,5 @@ fn key(source: &Source, name: &str) -> String {
         format!("skills/{name}")
     } else {
         source.folder.join(name).display().to_string()
-    }
-}
-
-fn names(folder: &OwnedFd) -> std::io::Result<(Vec<String>, usize)> {
-    let (mut names, mut unread) = (Vec::new(), 0);
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let bytes = entry.file_name().to_bytes();
-        if bytes.first() == Some(&b'.') {
-            continue;
-        }
-        if names.len() == MOST_ENTRIES {
-            unread += 1;
-        } else if let Ok(name) = std::str::from_utf8(bytes) {
-            names.push(name.to_owned());
-        } else if bytes.ends_with(b".wasm") {
-            unread += 1;
-        }
-    }
-    Ok((names, unread))
-}
-
-fn open_folder(parent: impl std::os::fd::AsFd, path: &Path) -> Result<OwnedFd, Refused> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = openat(parent, path, flags, Mode::empty()).map_err(refused)?;
-    let stat = fstat(&folder).map_err(refused)?;
-    match unsafe_for_us(&stat) {
-        Some(why) => Err(Refused::Ignored(why)),
-        None => Ok(folder),
-    }
-}
-
-/// Reads a file whole, or says why not. What changes meanwhile is not returned.
-fn read_file(folder: &OwnedFd, name: &str, most: u64) -> Result<(Vec<u8>, Stat), Refused> {
-    // Opening a device can do things, so what is there is looked at before it is opened, and again after.
-    check_file(
-        &statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(refused)?,
-        most,
-    )?;
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(folder, name, flags, Mode::empty()).map_err(refused)?;
-    let before = fstat(&file).map_err(refused)?;
-    check_file(&before, most)?;
-    let mut file = std::fs::File::from(file);
-    let mut bytes = Vec::new();
-    file.by_ref()
-        .take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Refused::Broken(format!("it cannot be read: {error}")))?;
-    let after = fstat(&file).map_err(refused)?;
-    let whole = u64::try_from(after.st_size).is_ok_and(|size| size == bytes.len() as u64);
-    if Mark::of(&before) != Mark::of(&after) || !whole {
-        return Err(Refused::Changing);
-    }
-    Ok((bytes, after))
-}
-
-fn check_file(stat: &Stat, most: u64) -> Result<(), Refused> {
-    let ignored = |why: &str| Err(Refused::Ignored(why.to_owned()));
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => {}
-        FileType::Symlink => return ignored("it is a symbolic link"),
-        FileType::Fifo => return ignored("it is a pipe"),
-        FileType::Directory => return ignored("it is a folder"),
-        _ => return ignored("it is not a regular file"),
-    }
-    if let Some(why) = unsafe_for_us(stat) {
-        return Err(Refused::Ignored(why));
-    }
-    if u64::try_from(stat.st_size).unwrap_or(0) > most {
-        return Err(Refused::Broken(format!(
-            "it has {} bytes; at most {most} are read",
-            stat.st_size
-        )));
-    }
-    Ok(())
-}
-
-/// Returns why others could change it, if they could.
-fn unsafe_for_us(stat: &Stat) -> Option<String> {
-    let me = rustix::process::geteuid().as_raw();
-    if stat.st_uid != me && stat.st_uid != 0 {
-        return Some("it belongs to another user".to_owned());
-    }
-    (stat.st_mode & 0o022 != 0)
-        .then(|| "other users can write to it: run `chmod go-w` on it".to_owned())
-}
-
-/// Says why others could put another folder in this one's place, if they could.
-fn safe_way(folder: &Path) -> Result<(), String> {
-    let me = rustix::process::geteuid().as_raw();
-    for step in folder.ancestors().skip(1) {
-        let stat =
-            statat(CWD, step, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| error.to_string())?;
-        // In a sticky folder, such as /tmp, others can make things but not move ours.
-        let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
-        if open || (stat.st_uid != me && stat.st_uid != 0) {
-            return Err(format!(
-                "other users can replace it through {}",
-                step.display()
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn refused(error: rustix::io::Errno) -> Refused {
-    use rustix::io::Errno;
-    match error {
-        Errno::NOENT => Refused::Absent,
-        Errno::LOOP | Errno::NOTDIR => {
-            Refused::Ignored("it is a symbolic link or no folder".to_owned())
-        }
-        error => Refused::Broken(format!("it cannot be read: {error}")),
     }
 }

@@ -32,7 +32,7 @@ impl State {
         }
         if let Some(named) = named {
             for (key, file) in &mut self.files {
-                file.consent = file.found.is_some()
+                file.consent |= file.found.is_some()
                     && named.iter().any(|place| Path::new(key).starts_with(place));
             }
         }
@@ -43,7 +43,8 @@ impl State {
         self.unable.clear();
     }
 
-    fn snapshot(&self, key: &str) -> Option<&super::scan::Snapshot> {
+    /// Returns a file as the last look read it.
+    pub(crate) fn snapshot(&self, key: &str) -> Option<&super::scan::Snapshot> {
         match self.files.get(key)?.found.as_ref()? {
             Found::Read(snapshot) => Some(snapshot),
             Found::Changing | Found::Broken(_) => None,
@@ -92,9 +93,19 @@ impl Skills {
         let digest = candidate.reviewed.digest;
         let vault = self.vault.clone();
         let texts = snapshot.text.as_deref().unwrap_or_default().to_owned();
-        let (name, text) = (snapshot.text_name, snapshot.text);
+        let private = snapshot.package.texts.clone();
+        state
+            .private
+            .extend(private.iter().map(|texts| (texts.digest(), texts.clone())));
         let kept = self.tasks.spawn_blocking(move || {
-            vault.keep(&digest, text.as_deref().map(|text| (name.as_str(), text)))
+            if let Some(texts) = private {
+                vault.keep_texts(&texts)?;
+            }
+            if snapshot.body.is_component() {
+                let (name, text) = (snapshot.text_name, snapshot.text);
+                vault.keep(&digest, text.as_deref().map(|text| (name.as_str(), text)))?;
+            }
+            Ok(())
         });
         kept.await
             .map_err(|_| SkillsError::Stopping)?

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::CWD;
+
 use super::SkillsError;
+use super::package::skill_md_in;
 use super::scan::{Source, Take};
 use crate::home::Home;
 
@@ -34,7 +37,11 @@ pub(crate) fn sources(
             return Err(refuse("it holds the home, or lies in it".to_owned()));
         }
         let source = place(&real).map_err(refuse)?;
-        named.insert(real);
+        // Who names a SKILL.md means the skill, and with it what lies beside.
+        named.insert(match source.take {
+            Take::Itself => source.folder.clone(),
+            Take::All | Take::File(_) => real,
+        });
         if !sources.contains(&source) {
             sources.push(source);
         }
@@ -47,11 +54,10 @@ fn place(real: &Path) -> Result<Source, String> {
         return Err("its name is not Unicode".to_owned());
     }
     if real.is_dir() {
-        let take = if real.join("skill.wasm").symlink_metadata().is_ok() {
-            Take::Itself
-        } else {
-            Take::All
-        };
+        let below = format!("{}/", real.display());
+        let is_one = real.join("skill.wasm").symlink_metadata().is_ok()
+            || skill_md_in(CWD, &below).is_some();
+        let take = if is_one { Take::Itself } else { Take::All };
         return Ok(Source {
             folder: real.to_owned(),
             take,
@@ -67,6 +73,11 @@ fn place(real: &Path) -> Result<Source, String> {
             take: Take::File(name.to_owned()),
             home: false,
         }),
-        _ => Err("it is neither a .wasm file nor a folder".to_owned()),
+        (Some(folder), Some(name)) if name.eq_ignore_ascii_case("skill.md") => Ok(Source {
+            folder: folder.to_owned(),
+            take: Take::Itself,
+            home: false,
+        }),
+        _ => Err("it is neither a .wasm file, a SKILL.md nor a folder".to_owned()),
     }
 }

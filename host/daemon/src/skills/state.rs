@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use coworker_core::approval::{self, Reviewed, Update, UpdatePolicy};
-use coworker_core::{Digest, Entry, Grants, SkillName};
+use coworker_core::{Body, Digest, Entry, Grants, PrivateTexts, SkillName};
 use coworker_sandbox::Examined;
 
 use super::rules::Rules;
@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) visible: BTreeMap<(String, SkillName), VisibilityRow>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) quarantined: HashSet<Digest>,
+    /// Private texts that are approved, or would be, by their digest.
+    pub(crate) private: HashMap<Digest, Arc<PrivateTexts>>,
     pub(crate) entries: HashMap<(String, SkillName), (EntryKey, Arc<Entry>)>,
 }
 
@@ -106,6 +108,15 @@ impl State {
         state
     }
 
+    /// Returns every file of which something is approved.
+    pub(crate) fn approved(&self) -> impl Iterator<Item = &String> {
+        let approved = self
+            .files
+            .iter()
+            .filter(|(_, file)| file.record.current.is_some());
+        approved.map(|(key, _)| key)
+    }
+
     /// Returns how a file stands.
     pub(crate) fn standing(&self, key: &str, rules: &Rules) -> Standing {
         let Some(file) = self.files.get(key) else {
@@ -129,7 +140,7 @@ impl State {
         if approved.reviewed == candidate.reviewed {
             return Standing::Same;
         }
-        if file.record.held.as_deref() == Some(candidate.reviewed.digest.to_string().as_str()) {
+        if file.record.held.as_deref() == Some(version(&candidate.reviewed).as_str()) {
             let why = "it was rolled back, and waits until it is exposed again".to_owned();
             return Standing::Waits(candidate, vec![why]);
         }
@@ -147,14 +158,11 @@ impl State {
 
     /// Returns what approving a snapshot would approve.
     fn candidate(&self, snapshot: &Snapshot, rules: &Rules) -> Result<Box<Candidate>, Standing> {
-        let examined = match self.examined.get(&snapshot.digest) {
-            Some(Outcome::Known(examined)) => examined,
-            Some(Outcome::Failed(why)) => return Err(Standing::Broken(why.clone())),
-            None => {
-                return Err(match self.unable.get(&snapshot.digest) {
-                    Some(why) => Standing::Broken(why.clone()),
-                    None => Standing::Compiling("it is being compiled".to_owned()),
-                });
+        let examined = match snapshot.body {
+            Body::Component => self.component(&snapshot.digest)?,
+            Body::Model => {
+                let (_, examined) = snapshot.package.serve_alone().map_err(Standing::Broken)?;
+                Arc::new(examined)
             }
         };
         let wishes = match &snapshot.text {
@@ -162,9 +170,24 @@ impl State {
             None => Ok(Wishes::default()),
         };
         wishes
-            .and_then(|wishes| text::review(examined, &wishes, &rules.limits, &rules.ours))
+            .and_then(|wishes| {
+                let skill = (snapshot.body, examined.as_ref(), snapshot.package.as_ref());
+                text::review(skill, &wishes, &rules.limits, &rules.ours)
+            })
             .map(Box::new)
             .map_err(|error| Standing::Broken(format!("{}: {error}", snapshot.text_name)))
+    }
+
+    /// Returns what a component was found to be.
+    fn component(&self, digest: &Digest) -> Result<Arc<Examined>, Standing> {
+        match self.examined.get(digest) {
+            Some(Outcome::Known(examined)) => Ok(examined.clone()),
+            Some(Outcome::Failed(why)) => Err(Standing::Broken(why.clone())),
+            None => Err(match self.unable.get(digest) {
+                Some(why) => Standing::Broken(why.clone()),
+                None => Standing::Compiling("it is being compiled".to_owned()),
+            }),
+        }
     }
 
     /// Returns whether another file that is there was approved with a skill of that name.
@@ -213,14 +236,16 @@ impl State {
     pub(crate) fn unexamined(&self) -> BTreeSet<Digest> {
         let mut wanted = BTreeSet::new();
         for file in self.files.values().filter(|file| file.found.is_some()) {
-            if let Some(Found::Read(snapshot)) = &file.found {
+            if let Some(Found::Read(snapshot)) = &file.found
+                && snapshot.body.is_component()
+            {
                 wanted.insert(snapshot.digest);
             }
+            let approved = file.record.current.as_ref().map(|row| &row.reviewed);
             wanted.extend(
-                file.record
-                    .current
-                    .as_ref()
-                    .map(|approved| approved.reviewed.digest),
+                approved
+                    .filter(|reviewed| reviewed.body.is_component())
+                    .map(|reviewed| reviewed.digest),
             );
         }
         wanted.retain(|digest| {
@@ -245,6 +270,14 @@ fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
     }
     reasons.extend(asks.into_iter().map(|words| format!("it asks to {words}")));
     Standing::Waits(candidate, reasons)
+}
+
+/// Returns what names what runs: the component, and its private texts if it has any.
+pub(crate) fn version(reviewed: &Reviewed) -> String {
+    match reviewed.private {
+        Some(private) => format!("{}+{private}", reviewed.digest),
+        None => reviewed.digest.to_string(),
+    }
 }
 
 /// Returns what names exactly this state, for an approval that must approve nothing else.

@@ -6,7 +6,9 @@ mod folder;
 mod grants;
 mod life;
 mod names;
+mod package;
 mod real;
+mod texts;
 mod updates;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +80,7 @@ struct Start {
     allow_grants: bool,
     dev: bool,
     config: Config,
+    models: ModelCheck,
 }
 
 struct World {
@@ -123,6 +126,7 @@ impl World {
             allow_grants: start.allow_grants,
             dev: start.dev,
             exe: PathBuf::new(),
+            models: start.models,
         };
         let opened = Skills::open_with(
             options,

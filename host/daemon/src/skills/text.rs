@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coworker_core::approval::Reviewed;
-use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, Tier};
+use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, StateGrant, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::package::Package;
 use crate::config::{AboveCeiling, LimitsConfig, Visibility};
 
 /// The longest text beside a component.
 pub(crate) const LARGEST: u64 = 64 << 10;
 
-const TOP: [&str; 3] = ["grants", "limits", "skill"];
+const TOP: [&str; 4] = ["grants", "limits", "skill", "guard"];
 const GRANTS: [&str; 5] = ["llm", "state", "env", "fs", "http"];
 const FS: [&str; 3] = ["host", "guest", "write"];
 const HTTP: [&str; 3] = ["url", "methods", "headers"];
+const GUARD: [&str; 2] = ["mode", "public"];
 const SKILL: [&str; 2] = ["min_tier", "visibility"];
 
 /// Why a skill cannot be offered with the text beside it.
@@ -71,12 +73,21 @@ pub enum TextError {
     /// The component cannot run without something that is not asked for.
     #[error("the component imports {0}, which needs a grant: ask for it under `[grants]`")]
     Missing(&'static str),
+    /// Grants for a skill that holds no code.
+    #[error(
+        "a skill without a component can use no grant: remove `grants.{0}`, or put a skill.wasm beside SKILL.md"
+    )]
+    NoCode(&'static str),
+    /// A line to be quoted that is none.
+    #[error("`guard.public` holds a blank line, or one with a line break")]
+    Quotable,
 }
 
 /// What an author asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wishes {
     pub(crate) grants: Grants,
+    guard: GuardRule,
     limits: toml::Table,
     skills: BTreeMap<String, SkillWish>,
 }
@@ -120,6 +131,14 @@ pub(crate) fn read(text: &str) -> Result<Wishes, TextError> {
         overlay(&Limits::default(), limits)?;
         wishes.limits = limits.clone();
     }
+    if let Some(guard) = section(&table, "guard", "guard")? {
+        known("guard", guard, &GUARD)?;
+        wishes.guard = value("guard", &guard.clone().into())?;
+        let bad = |line: &String| line.trim().is_empty() || line.contains(['\n', '\r']);
+        if wishes.guard.public.iter().any(bad) {
+            return Err(TextError::Quotable);
+        }
+    }
     if let Some(skills) = section(&table, "skill", "skill")? {
         for name in skills.keys() {
             let key = format!("skill.{name}");
@@ -135,14 +154,21 @@ pub(crate) fn read(text: &str) -> Result<Wishes, TextError> {
     Ok(wishes)
 }
 
-/// Joins what a component is with what is asked for it. `ours` are folders that no skill may reach.
+/// Joins what a skill is with what is asked for it. `ours` are folders that no skill may reach.
 pub(crate) fn review(
-    examined: &Examined,
+    (body, examined, package): (Body, &Examined, &Package),
     wishes: &Wishes,
     limits: &LimitsConfig,
     ours: &[PathBuf],
 ) -> Result<Candidate, TextError> {
     let mut grants = wishes.grants.clone();
+    if body == Body::Model {
+        if let Some(key) = unusable(&grants) {
+            return Err(TextError::NoCode(key));
+        }
+        // To ask its model is what such a skill is, and nothing that is granted.
+        grants = Grants::default();
+    }
     for grant in &mut grants.fs {
         grant.host = real_folder(&grant.host, ours)?;
     }
@@ -150,7 +176,7 @@ pub(crate) fn review(
         return Err(TextError::Missing(missing));
     }
     let mut base = limits.default;
-    if grants.llm {
+    if grants.llm || body == Body::Model {
         base.wall = base
             .wall
             .max(Limits::WALL_WITH_MODEL)
@@ -158,6 +184,9 @@ pub(crate) fn review(
     }
     let limits = limits.check(&overlay(&base, &wishes.limits)?)?;
     let mut manifests = examined.manifests.clone();
+    for manifest in &mut manifests {
+        manifest.min_tier = manifest.min_tier.max(package.min_tier.unwrap_or_default());
+    }
     let mut hidden = BTreeSet::new();
     for (name, wish) in &wishes.skills {
         let manifest = manifests
@@ -181,9 +210,9 @@ pub(crate) fn review(
     Ok(Candidate {
         reviewed: Reviewed {
             digest: examined.digest,
-            body: Body::Component,
-            private: None,
-            guard: GuardRule::default(),
+            body,
+            private: package.private(),
+            guard: wishes.guard.clone(),
             manifests,
             imports: examined.imports.clone(),
             grants,
@@ -191,6 +220,17 @@ pub(crate) fn review(
         },
         hidden,
     })
+}
+
+/// Returns the first grant that only code could use.
+fn unusable(grants: &Grants) -> Option<&'static str> {
+    let asked = [
+        ("state", grants.state != StateGrant::None),
+        ("env", !grants.env.is_empty()),
+        ("fs", !grants.fs.is_empty()),
+        ("http", !grants.http.is_empty()),
+    ];
+    asked.into_iter().find(|(_, is)| *is).map(|(key, _)| key)
 }
 
 /// Returns a folder without symbolic links, if it neither lies in one of `ours` nor holds one.

@@ -1,17 +1,29 @@
-//! Private copies of components. What is examined, approved and run are these bytes, never the file in the skills
+//! Private copies of components and of private texts. What is examined, approved and run are these bytes, never the file in the skills
 //! folder, which anybody with the owner's rights may change at any moment.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use coworker_core::{Digest, Limits};
+use coworker_core::{Digest, Limits, ModelWish, PrivateTexts, Secret, Slot};
+use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 
 const COMPONENT: &str = "component.wasm";
+const TEXTS: &str = "texts.json";
 const STAGING: &str = ".staging";
+/// The most that texts take on disk: a mebibyte and more of them, escaped.
+const TEXTS_MOST: u64 = 16 << 20;
+
+/// A private text on disk; the file is the owner's alone. Only here is one written out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    text: String,
+    wish: ModelWish,
+}
 
 /// Where copies are kept.
 #[derive(Debug, Clone)]
@@ -76,6 +88,48 @@ impl Vault {
         }
     }
 
+    /// Keeps private texts for good, on disk before this returns.
+    pub(crate) fn keep_texts(&self, texts: &PrivateTexts) -> Result<()> {
+        if self.read_texts(&texts.digest()).is_ok() {
+            return Ok(());
+        }
+        let kept: BTreeMap<&str, Kept> = texts
+            .slots()
+            .map(|(name, slot)| {
+                let text = slot.text.reveal().to_owned();
+                let wish = slot.wish.clone();
+                (name, Kept { text, wish })
+            })
+            .collect();
+        let bytes = serde_json::to_vec(&kept).map_err(Error::other)?;
+        let folder = self.folder(&texts.digest());
+        make(&folder)?;
+        std::fs::File::open(self.home.approved())?.sync_all()?;
+        self.write(&folder.join(TEXTS), &bytes)
+    }
+
+    /// Returns approved private texts, if they are still those that were approved.
+    pub(crate) fn read_texts(&self, digest: &Digest) -> Result<PrivateTexts> {
+        let mut bytes = Vec::new();
+        std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(self.folder(digest).join(TEXTS))?
+            .take(TEXTS_MOST)
+            .read_to_end(&mut bytes)?;
+        let kept: BTreeMap<String, Kept> = serde_json::from_slice(&bytes).map_err(Error::other)?;
+        let slots = kept.into_iter().map(|(name, kept)| {
+            let (text, wish) = (Secret::new(kept.text), kept.wish);
+            (name, Slot { text, wish })
+        });
+        let texts = PrivateTexts::new(slots.collect());
+        if texts.digest() == *digest {
+            Ok(texts)
+        } else {
+            Err(changed())
+        }
+    }
+
     /// Returns the bytes of an approved component, if they are still those that were approved.
     pub(crate) fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
         self.read_from(&self.approved(digest), digest)
@@ -129,12 +183,13 @@ impl Vault {
         if Digest::of(&bytes) == *digest {
             Ok(bytes)
         } else {
-            Err(Error::new(
-                ErrorKind::InvalidData,
-                "the copy is not what was approved",
-            ))
+            Err(changed())
         }
     }
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::InvalidData, "the copy is not what was approved")
 }
 
 fn make(folder: &Path) -> Result<()> {

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(10);
 /// The same where nothing is reported at all.
 const BLIND: Duration = Duration::from_secs(1);
+/// How long after a look that found something half written to look again.
+const SOON: Duration = Duration::from_millis(300);
 /// How many folders are watched; the system has a bound for all programs of the user together.
 const MOST: usize = 2_000;
 
@@ -86,10 +88,14 @@ impl Watch {
         }
     }
 
-    /// Returns what resolves when it is time to look.
-    pub(crate) fn due(&self) -> impl Future<Output = ()> + use<> {
+    /// Returns what resolves when it is time to look, soon if the last look left something.
+    pub(crate) fn due(&self, again: bool) -> impl Future<Output = ()> + use<> {
         let changed = self.changed.clone();
-        let slow = if self.watched.is_empty() { BLIND } else { SLOW };
+        let slow = match (again, self.watched.is_empty()) {
+            (true, _) => SOON,
+            (false, true) => BLIND,
+            (false, false) => SLOW,
+        };
         async move {
             if timeout(slow, changed.notified()).await.is_err() {
                 return;

@@ -213,7 +213,7 @@ impl Store {
                 let Some(row) = approval(c, parent)? else {
                     return Ok(None);
                 };
-                if row.reviewed.digest != now.reviewed.digest {
+                if !row.reviewed.runs_the_same(&now.reviewed) {
                     return Ok(Some(row));
                 }
                 // Ids only grow, so that a parent is always older: a damaged row cannot make a circle.
@@ -258,13 +258,20 @@ impl Store {
         .await
     }
 
-    /// Returns every component that an approval names, so that its copy must be kept.
+    /// Returns everything that an approval names, components and private texts, so that its copy must be kept.
     pub async fn approved_digests(&self) -> Result<Vec<Digest>, StoreError> {
         self.read(|c| {
-            let all = rows(c, "SELECT DISTINCT digest FROM approval", |row| {
+            let mut all: Vec<Digest> = rows(c, "SELECT DISTINCT digest FROM approval", |row| {
                 digest_at(row, 0)
-            })?;
-            Ok(all.into_iter().flatten().collect())
+            })?
+            .into_iter()
+            .flatten()
+            .collect();
+            let sql = "SELECT DISTINCT reviewed ->> 'private' FROM approval";
+            let texts = rows(c, sql, |row| row.get::<_, Option<String>>(0))?;
+            let texts = texts.into_iter().flatten();
+            all.extend(texts.filter_map(|of| of.parse::<Digest>().ok()));
+            Ok(all)
         })
         .await
     }

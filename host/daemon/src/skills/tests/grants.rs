@@ -107,6 +107,7 @@ async fn a_place_to_serve_is_a_file_a_folder_or_one_skill() {
         allow_grants: false,
         dev: false,
         exe: PathBuf::new(),
+        models: ModelCheck::default(),
     };
     for bad in [
         folder.join("none"),
