@@ -28,6 +28,7 @@ mod trust;
 mod ui;
 mod usage;
 mod version;
+mod wrap;
 mod wrong;
 
 use std::ffi::OsString;
@@ -92,6 +93,8 @@ enum Command {
     /// See and decide what is served
     #[command(subcommand)]
     Skills(skills::Command),
+    /// Show what each tier would see of a SKILL.md, and what stays private
+    Wrap(wrap::Options),
     /// See and decide who may do what
     #[command(subcommand)]
     Trust(trust::Command),
@@ -208,6 +211,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(context, options).await,
         Command::Call(options) => call::run(context, options).await,
         Command::Skills(command) => skills::run(context, command).await,
+        Command::Wrap(options) => wrap::run(context, &options).await,
         Command::Trust(command) => trust::run(context, command).await,
         Command::Peers(command) => peers::run(context, command).await,
         Command::Request(options) => delegate::request(context, options).await,

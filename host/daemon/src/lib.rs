@@ -15,7 +15,6 @@ pub mod perform;
 pub mod port;
 pub mod report;
 pub mod server;
-pub mod skill_md;
 pub mod skills;
 pub mod store;
 pub mod tasks;

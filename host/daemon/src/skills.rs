@@ -15,11 +15,13 @@ mod row;
 mod rules;
 mod scan;
 mod settle;
+pub mod skill_md;
 mod source;
 mod state;
 mod text;
 mod vault;
 mod watch;
+mod wrap;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ pub use row::{
     SkillRow, UpdateRow,
 };
 pub use text::TextError;
+pub use wrap::{FileRow, LineRow, Scanned, TierView, Wrapped, component_in, scan_tree, wrap};
 
 use crate::config::Config;
 use crate::home::Home;

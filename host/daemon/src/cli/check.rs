@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::examine::Said;
 use super::ui::Ui;
-use super::{Context, show};
+use super::{Context, show, wrap};
 use crate::report::{Failure, printable};
 
 /// The memory that compiling may take.
@@ -25,12 +25,16 @@ const WALL: Duration = Duration::from_secs(180);
 /// What to check.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The component
+    /// The component, or a folder with a SKILL.md
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failure> {
+    let is_text = options.file.extension().is_some_and(|end| end == "md");
+    if is_text || options.file.is_dir() {
+        return wrap::run(context, &wrap::Options::of(options.file)).await;
+    }
     let examined = examine(&options.file).await?;
     let answer = json!(examined);
     context.ui.answer(&answer, |ui, _| report(ui, &examined));
@@ -38,7 +42,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
 }
 
 /// Has a process of its own look at the component.
-async fn examine(file: &std::path::Path) -> Result<Examined, Failure> {
+pub(super) async fn examine(file: &std::path::Path) -> Result<Examined, Failure> {
     let shown = printable(&file.display().to_string());
     if !file.is_file() {
         return Err(Failure::usage(format!("there is no file {shown}")).hint("name a .wasm file"));

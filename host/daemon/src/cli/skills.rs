@@ -2,7 +2,7 @@
 
 mod inspection;
 
-pub(super) use inspection::review;
+pub(super) use inspection::{changes as change_lines, review};
 
 use clap::{Args, Subcommand};
 use coworker_core::Tier;

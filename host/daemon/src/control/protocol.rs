@@ -26,7 +26,8 @@ pub enum Request {
     SkillsList {},
     /// Everything about one skill. Answer: a row of the list with `{"card", "imports": [text], "ceiling": [sentence],
     /// "asked": Grants, "granted": Grants, "limits": Limits, "previous": digest or null, "review": text,
-    /// "changes": null or [{"what", "from", "to"}]}`. `review` names exactly what was shown. `changes` is there when
+    /// "changes": null or [{"what", "from", "to"}], "body": "component" or "model", "texts": [{"slot", "bytes",
+    /// "digest", "wish"}], "guard": {"mode", "public"}, "warnings": [sentence]}`. `review` names exactly what was shown. `changes` is there when
     /// `diff` is: what would change if that other file or skill took its place.
     SkillsInspect {
         /// Which skill.

@@ -57,6 +57,14 @@ pub enum SkillsError {
         /// Why.
         why: String,
     },
+    /// A place that was looked at holds nothing that could be served.
+    #[error("{} cannot be served as it is", place.display())]
+    Unfit {
+        /// The place.
+        place: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The tier is below what the author asks for.
     #[error("{name:?} is for {least} at least, not for {asked}")]
     Below {
@@ -116,6 +124,7 @@ impl SkillsError {
             Self::NotReady { name, .. } => {
                 format!("see `coworker-host skills inspect {name}`, and try again")
             }
+            Self::Unfit { .. } => "correct it, and look again with `coworker-host wrap`".to_owned(),
             Self::Below { least, .. } => {
                 format!("a manifest's tier can be raised only: use {least} or more")
             }
@@ -148,7 +157,9 @@ impl From<SkillsError> for Failure {
             SkillsError::Store(store) => {
                 failure = Self::from(store.clone()).cause(failure.what);
             }
-            SkillsError::Path { why, .. } | SkillsError::NotReady { why, .. } => {
+            SkillsError::Path { why, .. }
+            | SkillsError::NotReady { why, .. }
+            | SkillsError::Unfit { why, .. } => {
                 failure = failure.cause(why.clone());
             }
             error => {

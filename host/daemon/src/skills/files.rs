@@ -32,6 +32,17 @@ pub(crate) enum Refused {
     Changing,
 }
 
+impl Refused {
+    /// Returns why, for who named the file.
+    pub(crate) fn why(self) -> String {
+        match self {
+            Self::Absent => "it is not there".to_owned(),
+            Self::Changing => "it is being written".to_owned(),
+            Self::Ignored(why) | Self::Broken(why) => why,
+        }
+    }
+}
+
 impl Mark {
     /// Returns the mark of a file.
     pub(crate) fn of(stat: &Stat) -> Self {

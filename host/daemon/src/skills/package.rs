@@ -11,7 +11,7 @@ use coworker_sandbox::{Ceiling, Examined};
 use rustix::fs::{AtFlags, statat};
 
 use super::files::{Mark, Refused, names, open_folder, read_file};
-use crate::skill_md;
+use super::skill_md;
 
 /// The file that makes a folder a skill; the second is how some write it.
 const SKILL_MD: [&str; 2] = ["SKILL.md", "skill.md"];
@@ -39,6 +39,8 @@ pub(crate) struct Package {
     pub(crate) min_tier: Option<Tier>,
     /// What its author should look at.
     pub(crate) warnings: Vec<String>,
+    /// What its author wrote above the text of SKILL.md, and on which line that text begins.
+    pub(crate) front: (String, usize),
 }
 
 /// The texts of one state of a skill, as they were read.
@@ -141,6 +143,7 @@ impl Raw {
             package.manifest = Some(read.manifest);
             package.min_tier = read.min_tier;
             package.warnings = read.warnings;
+            package.front = (read.front, read.body_line);
         }
         for (name, bytes) in &self.prompts {
             let shown = format!("{PROMPTS}/{name}");

@@ -29,8 +29,11 @@ pub(super) fn whole(ui: &Ui, answer: &Value) {
         heading(ui, "what callers see");
         ui.pretty(card);
     }
-    heading(ui, "imports");
-    bullets(ui, show::list(answer, "imports"), "nothing");
+    if show::text(answer, "body") != "model" {
+        heading(ui, "imports");
+        bullets(ui, show::list(answer, "imports"), "nothing");
+    }
+    private(ui, answer);
     can(ui, answer);
     heading(ui, "what is granted");
     match answer.get("granted").and_then(Value::as_object) {
@@ -60,6 +63,7 @@ pub(in crate::cli) fn review(ui: &Ui, answer: &Value) {
     if show::list(answer, "together").len() > 1 {
         ui.field("approves", &show::text(answer, "together"));
     }
+    private(ui, answer);
     can(ui, answer);
     changes(ui, answer);
 }
@@ -74,6 +78,44 @@ pub(super) fn limits(ui: &Ui, answer: &Value) {
     limits.for_each(|(key, value)| ui.line(&format!("  {key:<16}{}", show::plain(value))));
 }
 
+/// Prints all that is told of private texts: where they are bound, how long they are, and how they are guarded.
+fn private(ui: &Ui, answer: &Value) {
+    let texts = show::list(answer, "texts");
+    if !texts.is_empty() {
+        heading(ui, "private texts");
+    }
+    for text in texts {
+        let mut wishes = String::new();
+        for (key, wish) in text
+            .get("wish")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            wishes.push_str(&format!("  {} {}", printable(key), show::plain(wish)));
+        }
+        ui.line(&format!(
+            "  {:<12}  {:>8} bytes  {}{wishes}",
+            show::text(text, "slot"),
+            show::text(text, "bytes"),
+            show::cut(&show::text(text, "digest"), 12),
+        ));
+    }
+    if let Some(guard) = answer.get("guard").filter(|_| !texts.is_empty()) {
+        if show::has(guard, "mode") {
+            ui.line(&format!("  guard         {}", show::text(guard, "mode")));
+        }
+        for line in show::list(guard, "public") {
+            ui.line(&format!("  may be quoted {}", show::plain(line)));
+        }
+    }
+    let warnings = show::list(answer, "warnings");
+    if !warnings.is_empty() {
+        heading(ui, "to look at");
+        bullets(ui, warnings, "nothing");
+    }
+}
+
 fn can(ui: &Ui, answer: &Value) {
     heading(ui, "the most it could ever do");
     bullets(ui, show::list(answer, "ceiling"), "compute and answer");
@@ -81,7 +123,8 @@ fn can(ui: &Ui, answer: &Value) {
     bullets(ui, show::list(answer, "asks"), "nothing");
 }
 
-fn changes(ui: &Ui, answer: &Value) {
+/// Prints what would change, if anything was compared.
+pub(in crate::cli) fn changes(ui: &Ui, answer: &Value) {
     if !show::has(answer, "changes") {
         return;
     }

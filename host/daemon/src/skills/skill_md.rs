@@ -40,6 +40,8 @@ pub struct SkillMd {
     pub warnings: Vec<String>,
     /// On which line the private text begins; the first is 1.
     pub body_line: usize,
+    /// What its author wrote above it.
+    pub front: String,
 }
 
 /// Reads a SKILL.md that lies in a folder of this name.
@@ -95,6 +97,7 @@ pub fn read(bytes: &[u8], folder: &str) -> Result<SkillMd, SkillMdError> {
         slot,
         warnings,
         body_line: parts.body_line,
+        front: parts.front.unwrap_or_default().to_owned(),
     })
 }
 
