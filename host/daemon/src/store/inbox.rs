@@ -178,16 +178,18 @@ impl Store {
     /// Refused with [`StoreError::NotOpen`] if the task was cancelled, dropped or finished in the meantime.
     pub async fn start(&self, task: TaskId, digest: Option<Digest>) -> Result<u32, StoreError> {
         self.write_whole(move |c| {
+            // Looking first is faster than RETURNING, for which SQLite fills a table of its own.
+            let (seq, before): (i64, u32) = c
+                .prepare_cached("SELECT seq, attempt FROM task WHERE task = ?1 AND open = 1")?
+                .query_row([task.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+                .ok_or(StoreError::NotOpen)?;
+            let attempt = before.saturating_add(1);
             c.prepare_cached(
-                "UPDATE task SET state = 1, attempt = attempt + 1, digest = ?2
-                 WHERE task = ?1 AND open = 1 RETURNING attempt",
+                "UPDATE task SET state = 1, attempt = ?2, digest = ?3 WHERE seq = ?1",
             )?
-            .query_row(
-                params![task.as_bytes(), digest.as_ref().map(Digest::as_bytes)],
-                |row| row.get(0),
-            )
-            .optional()?
-            .ok_or(StoreError::NotOpen)
+            .execute(params![seq, attempt, digest.as_ref().map(Digest::as_bytes)])?;
+            Ok(attempt)
         })
         .await
     }
@@ -331,28 +333,28 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
     // Without an answer there is nothing to deliver: the time to erase the bodies counts from the end.
     let delivered = finish.reply.is_none().then_some(finish.at.0);
     let (seq, peer): (i64, Vec<u8>) = c
-        .prepare_cached(
-            "UPDATE task SET state = 2, open = 0, outcome = ?2, finished = ?3, delivered = ?4, reply_size = ?5,
-             cpu = ?6, wall = ?7, memory = ?8, host_calls = ?9, model_calls = ?10
-             WHERE task = ?1 AND open = 1 RETURNING seq, peer",
-        )?
-        .query_row(
-            params![
-                finish.task.as_bytes(),
-                finish.outcome,
-                finish.at.0,
-                delivered,
-                finish.reply.as_ref().map(|bytes| size(bytes.len())),
-                usage.map(|usage| micros(usage.cpu)),
-                usage.map(|usage| micros(usage.wall)),
-                usage.map(|usage| super::codec::int(usage.memory_peak.0)),
-                usage.map(|usage| usage.host_calls),
-                usage.map(|usage| usage.model_calls),
-            ],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .prepare_cached("SELECT seq, peer FROM task WHERE task = ?1 AND open = 1")?
+        .query_row([finish.task.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?
         .ok_or(StoreError::NotOpen)?;
+    c.prepare_cached(
+        "UPDATE task SET state = 2, open = 0, outcome = ?2, finished = ?3, delivered = ?4, reply_size = ?5,
+         cpu = ?6, wall = ?7, memory = ?8, host_calls = ?9, model_calls = ?10 WHERE seq = ?1",
+    )?
+    .execute(params![
+        seq,
+        finish.outcome,
+        finish.at.0,
+        delivered,
+        finish.reply.as_ref().map(|bytes| size(bytes.len())),
+        usage.map(|usage| micros(usage.cpu)),
+        usage.map(|usage| micros(usage.wall)),
+        usage.map(|usage| super::codec::int(usage.memory_peak.0)),
+        usage.map(|usage| usage.host_calls),
+        usage.map(|usage| usage.model_calls),
+    ])?;
     if usage.is_none() {
         // What never ran is never run again: its body is only weight, and what a stranger sends costs nothing to send.
         c.prepare_cached("DELETE FROM request WHERE seq = ?1")?

@@ -153,10 +153,12 @@ impl Store {
             for id in ids {
                 let task: Option<Option<i64>> = c
                     .prepare_cached(
-                        "DELETE FROM outbox WHERE id = ?1 RETURNING iif(bytes IS NULL, seq, NULL)",
+                        "SELECT iif(bytes IS NULL, seq, NULL) FROM outbox WHERE id = ?1",
                     )?
                     .query_row([id], |row| row.get(0))
                     .optional()?;
+                c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?
+                    .execute([id])?;
                 if let Some(Some(seq)) = task {
                     c.prepare_cached("UPDATE task SET delivered = ?2 WHERE seq = ?1")?
                         .execute(params![seq, at.0])?;
