@@ -6,3 +6,4 @@ mod crash;
 mod fake;
 pub(crate) mod network;
 mod pair;
+mod replay;

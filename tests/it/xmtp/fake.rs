@@ -30,12 +30,12 @@ const live = (frame) => frame.do === "ping" && say({ is: "pong", id: frame.id })
 "#;
 
 /// A home whose sidecar is this script.
-struct Faked {
-    place: Place,
+pub(super) struct Faked {
+    pub(super) place: Place,
 }
 
 impl Faked {
-    fn new(script: &str) -> Self {
+    pub(super) fn new(script: &str) -> Self {
         let place = Place::with_home();
         let folder = place.path("sidecar");
         std::fs::create_dir_all(folder.join("node_modules/@xmtp/node-sdk")).expect("ours");
@@ -54,7 +54,7 @@ impl Faked {
     }
 
     /// Puts another script in its place.
-    fn replace(&self, script: &str) {
+    pub(super) fn replace(&self, script: &str) {
         let notes = self.notes();
         let text = format!(
             "const INBOX = {INBOX:?}, NOTES = {:?};\n{PROLOGUE}{script}",
@@ -73,7 +73,7 @@ impl Faked {
         self.place.write("home/xmtp/local/inbox", INBOX);
     }
 
-    fn noted(&self) -> Vec<Value> {
+    pub(super) fn noted(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.notes()).unwrap_or_default();
         text.lines()
             .map(|line| serde_json::from_str(line).expect("a note"))
