@@ -2,6 +2,7 @@
 //! bytes come in as arguments, so that everything here can be tested as data.
 
 pub mod approval;
+pub mod budget;
 mod canonical;
 mod catalog;
 mod conclude;

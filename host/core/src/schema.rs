@@ -1,6 +1,7 @@
 //! JSON Schemas of strangers. A schema is bounded before it is compiled, reaches nothing outside itself, and checking a
 //! value against it costs a bounded amount of work whatever both hold.
 
+mod declared;
 mod guard;
 mod rule;
 mod survey;
@@ -107,6 +108,11 @@ impl Schema {
     /// Returns the schema as published.
     pub const fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// Returns the value without what the schema does not speak of.
+    pub fn declared(&self, value: &Value) -> Value {
+        declared::declared(&self.value, value)
     }
 
     /// Checks a value, and tells the first place that breaks a rule.
