@@ -1,9 +1,11 @@
 //! How the owner wants the host: one file, every key of which is documented here, checked, and shown with its origin.
 //! A key that is not known is an error, because a misspelt limit would otherwise be no limit.
 
+mod budget;
 mod error;
 mod keys;
 mod limits;
+mod llm;
 mod load;
 mod network;
 
@@ -12,9 +14,11 @@ use std::path::PathBuf;
 use coworker_core::{Bytes, Span, Tier};
 use serde::{Deserialize, Serialize};
 
+pub use budget::BudgetConfig;
 pub use error::ConfigError;
 pub use keys::{Key, keys, markdown, starter};
 pub use limits::{AboveCeiling, LimitsConfig};
+pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Structured, Usual};
 pub use load::{Origin, Override, Setting, Settings};
 pub use network::{Transport, XmtpConfig, XmtpEnv};
 
@@ -32,6 +36,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How often and how much peers may ask.
     pub rates: RatesConfig,
+    /// What models may cost.
+    pub budget: BudgetConfig,
     /// How long things are kept.
     pub retention: Retention,
     /// The host's own log.
@@ -40,6 +46,8 @@ pub struct Config {
     pub loopback: LoopbackConfig,
     /// The transport over XMTP.
     pub xmtp: XmtpConfig,
+    /// Who answers for models.
+    pub llm: LlmConfig,
 }
 
 /// `[host]`.
@@ -59,6 +67,9 @@ pub struct HostConfig {
     /// What carries messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
+    /// Who answers for models where a skill names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// `[peers]`.
@@ -185,6 +196,7 @@ impl Default for HostConfig {
             grace: Span::secs(10),
             live_instances: 64,
             transport: None,
+            provider: None,
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::clock::{self, Boundary};
 use crate::config::Config;
 use crate::home::{Home, HomeLock};
 use crate::inbox::Counters;
+use crate::models::Models;
 use crate::outbox::Outbox;
 use crate::perform::Waiting;
 use crate::port;
@@ -75,6 +76,8 @@ pub struct Host {
     pub sandbox: Arc<Sandbox>,
     /// What there is to run.
     pub skills: Arc<Skills>,
+    /// Who answers for models.
+    pub models: Models,
     /// Who may do what.
     pub trust: Trust,
     /// What we asked others.
@@ -141,8 +144,9 @@ impl Host {
         let network = port::http::Network::new(port::http::environment()).map_err(|error| {
             Failure::internal("the HTTP client cannot be set up").cause(error.to_string())
         })?;
+        let models = Models::new(&config, home.root(), port::http::environment())?;
         let ports = Ports {
-            llm: None,
+            llm: Some(Arc::new(models.clone())),
             state: Some(Arc::new(port::state::StoredState(store.clone()))),
             http: Some(Arc::new(network)),
         };
@@ -179,6 +183,7 @@ impl Host {
         )
         .await?;
         let trust = Trust::open(store.clone(), config.peers.auto_grant.tier()).await?;
+        models.recall(&store, |peer| trust.tier(peer)).await?;
         let outbox = Outbox::open(store.clone(), link.outbox.clone(), &tasks).await?;
         let rates = &config.rates;
         let host = Self {
@@ -224,6 +229,7 @@ impl Host {
             store,
             sandbox,
             skills,
+            models,
             trust,
             outbox,
             tasks,

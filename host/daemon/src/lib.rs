@@ -10,6 +10,7 @@ pub mod host;
 pub mod import;
 pub mod inbox;
 pub mod local_node;
+pub mod models;
 pub mod outbox;
 pub mod perform;
 pub mod port;

@@ -3,7 +3,7 @@
 
 mod redeem;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use coworker_core::{Lease, PeerId, Scheme, Sight, Tier, Timestamp};
@@ -192,6 +192,16 @@ impl Trust {
     /// Returns everything known of a peer.
     pub fn row(&self, peer: &PeerId) -> Option<PeerRow> {
         self.read().get(peer).cloned()
+    }
+
+    /// Returns every peer that somehow has tier 1 or more, by id.
+    pub fn trusted(&self, now: Timestamp) -> HashSet<String> {
+        let rows = self.rows();
+        let peers = rows.into_iter().map(|row| row.peer);
+        peers
+            .filter(|peer| self.sight(peer, now).highest() >= Tier::Known)
+            .map(|peer| peer.to_string())
+            .collect()
     }
 
     /// Returns everybody, the most trusted first.

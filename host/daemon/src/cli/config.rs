@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Context, reach};
 use crate::config::Setting;
+use crate::models::ProviderRow;
 use crate::report::{Failure, printable};
 
 /// What to look at.
@@ -26,12 +27,24 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     let settings = reach::settings(&home)?;
     match command {
         Command::Check => {
-            let answer = json!({"file": file, "ok": true});
+            let environment = crate::port::http::environment();
+            let models = crate::models::providers(&settings.config, home.root(), environment);
+            let bounds_cost = settings.config.budget.bounds_cost();
+            let answer = json!({"file": file, "ok": true, "models": models});
             context.ui.answer(&answer, |ui, _| {
                 ui.line(&format!(
                     "{} can be used",
                     printable(&file.display().to_string())
                 ));
+                for row in &models {
+                    ui.line(&format!("model {}", printable(&model(row))));
+                }
+                for row in models.iter().filter(|row| bounds_cost && !row.priced) {
+                    ui.advise(&format!(
+                        "the budget of costs cannot count {}: it has no prices",
+                        printable(&row.name)
+                    ));
+                }
             });
         }
         Command::Show { explain } => {
@@ -52,6 +65,17 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Returns who answers for models, in a line.
+fn model(row: &ProviderRow) -> String {
+    let name = row.model.as_deref().unwrap_or("no model");
+    let state = match &row.missing {
+        Some(why) => why.clone(),
+        None => row.key.clone(),
+    };
+    let mark = if row.default { " (default)" } else { "" };
+    format!("{}{mark}: {}, {name}, {state}", row.name, row.kind)
 }
 
 fn row(setting: &Setting, explain: bool) -> Vec<String> {

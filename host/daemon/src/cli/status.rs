@@ -35,6 +35,18 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         if let Some(xmtp) = answer.get("xmtp").filter(|xmtp| xmtp.is_object()) {
             bridge(ui, xmtp, answer.get("node"));
         }
+        for model in show::list(answer, "models") {
+            let state = if show::has(model, "missing") {
+                show::text(model, "missing")
+            } else {
+                show::text(model, "key")
+            };
+            let name = show::text(model, "name");
+            ui.field(
+                "model",
+                &format!("{name}: {}, {state}", show::text(model, "model")),
+            );
+        }
         ui.field("skills", &counts(answer.get("skills")));
         ui.field("tasks", &counts(answer.get("tasks")));
         ui.field("outbox", &counts(answer.get("outbox")));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Context, reach, show};
 use crate::control::{Request, UsageBy};
-use crate::report::Failure;
+use crate::report::{Failure, printable};
 
 /// How to add up.
 #[derive(Debug, Args)]
@@ -17,7 +17,26 @@ pub(super) struct Options {
     /// How far back, as in 7d; all that is kept if absent
     #[arg(long, value_name = "TIME")]
     since: Option<Span>,
+    /// Print comma-separated values, for a spreadsheet
+    #[arg(long)]
+    csv: bool,
 }
+
+/// The columns of comma-separated values: the keys of the answer.
+const COLUMNS: [&str; 12] = [
+    "key",
+    "calls",
+    "failed",
+    "cpu_ms",
+    "wall_ms",
+    "input_bytes",
+    "output_bytes",
+    "host_calls",
+    "model_calls",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+];
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     let request = Request::Usage {
@@ -25,6 +44,14 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<(), Fail
         since: options.since,
     };
     let answer = reach::ask(context, request).await?;
+    if options.csv && !context.ui.json {
+        context.ui.line(&COLUMNS.join(","));
+        for row in show::rows(&answer) {
+            let cells: Vec<String> = COLUMNS.iter().map(|key| cell(row.get(key))).collect();
+            context.ui.line(&cells.join(","));
+        }
+        return Ok(());
+    }
     context.ui.answer(&answer, |ui, answer| {
         let rows: Vec<Vec<String>> = show::rows(answer).iter().map(row).collect();
         if rows.is_empty() {
@@ -39,6 +66,10 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<(), Fail
                     "TIME",
                     "BYTES IN",
                     "BYTES OUT",
+                    "ASKED",
+                    "TOKENS IN",
+                    "TOKENS OUT",
+                    "COST",
                 ],
                 &rows,
             );
@@ -56,5 +87,48 @@ fn row(row: &Value) -> Vec<String> {
         show::took(row, "wall_ms"),
         show::text(row, "input_bytes"),
         show::text(row, "output_bytes"),
+        show::text(row, "model_calls"),
+        show::text(row, "tokens_in"),
+        show::text(row, "tokens_out"),
+        show::text(row, "cost"),
     ]
+}
+
+/// Returns a value as one cell. A text that a spreadsheet would take for a formula is made a text.
+fn cell(value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => return String::new(),
+        Some(Value::String(text)) => printable(text),
+        Some(other) => return other.to_string(),
+    };
+    let text = match text.chars().next() {
+        Some('=' | '+' | '-' | '@') => format!("'{text}"),
+        _ => text,
+    };
+    if text.contains([',', '"']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cell_is_one_value_to_every_reader() {
+        for (value, expected) in [
+            (json!("plain"), "plain"),
+            (json!("a,\"b\"\n"), "\"a,\"\"b\"\"\\n\""),
+            (json!("=1+1"), "'=1+1"),
+            (json!(0.25), "0.25"),
+            (json!(null), ""),
+        ] {
+            assert_eq!(cell(Some(&value)), expected);
+        }
+        assert_eq!(cell(None), "");
+    }
 }

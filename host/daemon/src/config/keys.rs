@@ -42,6 +42,10 @@ const KEYS: &[(&str, &str)] = &[
         "What carries messages: `loopback` to hosts of this machine, `xmtp` to hosts anywhere; `xmtp` once `xmtp.env` is set",
     ),
     (
+        "host.provider",
+        "Who answers for models where a skill names nobody; without it, the first of `[llm.NAME]`, or whoever's key is in the environment",
+    ),
+    (
         "peers.auto_grant",
         "What a peer's trust request gets without you: `none`, or `known` (tier 1)",
     ),
@@ -74,6 +78,79 @@ const KEYS: &[(&str, &str)] = &[
     (
         "rates.untrusted_bytes",
         "The size of what all peers of tier 0 together may have waiting",
+    ),
+    (
+        "budget.peer_calls_per_minute",
+        "Questions to models of each peer in a minute; all peers of tier 0 are one",
+    ),
+    (
+        "budget.peer_calls_per_day",
+        "Questions to models of each peer in a day",
+    ),
+    (
+        "budget.peer_tokens_per_minute",
+        "Tokens of each peer in a minute",
+    ),
+    ("budget.peer_tokens_per_day", "Tokens of each peer in a day"),
+    (
+        "budget.peer_cost_per_minute",
+        "Cost of each peer in a minute, in the unit of your prices",
+    ),
+    (
+        "budget.peer_cost_per_day",
+        "Cost of each peer in a day, in the unit of your prices",
+    ),
+    (
+        "budget.skill_calls_per_minute",
+        "Questions to models of each skill in a minute",
+    ),
+    (
+        "budget.skill_calls_per_day",
+        "Questions to models of each skill in a day",
+    ),
+    (
+        "budget.skill_tokens_per_minute",
+        "Tokens of each skill in a minute",
+    ),
+    (
+        "budget.skill_tokens_per_day",
+        "Tokens of each skill in a day",
+    ),
+    (
+        "budget.skill_cost_per_minute",
+        "Cost of each skill in a minute, in the unit of your prices",
+    ),
+    (
+        "budget.skill_cost_per_day",
+        "Cost of each skill in a day, in the unit of your prices",
+    ),
+    (
+        "budget.all_calls_per_minute",
+        "Questions to models of all together in a minute",
+    ),
+    (
+        "budget.all_calls_per_day",
+        "Questions to models of all together in a day",
+    ),
+    (
+        "budget.all_tokens_per_minute",
+        "Tokens of all together in a minute",
+    ),
+    (
+        "budget.all_tokens_per_day",
+        "Tokens of all together in a day",
+    ),
+    (
+        "budget.all_cost_per_minute",
+        "Cost of all together in a minute, in the unit of your prices",
+    ),
+    (
+        "budget.all_cost_per_day",
+        "Cost of all together in a day, in the unit of your prices",
+    ),
+    (
+        "budget.reserved",
+        "The part of what all together may ask, in per cent, that is kept in equal shares for peers of tier 1 and more",
     ),
     (
         "retention.seen",
@@ -131,6 +208,58 @@ const KEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The keys of a provider, under `[llm.NAME]`.
+const LLM: &[(&str, &str)] = &[
+    (
+        "kind",
+        "What it speaks: `openai` for everything that speaks as OpenAI does, `anthropic`, `scripted`, or a known name: `deepseek`, `openrouter`, `groq`, `ollama`, `lmstudio`, `vllm`; without it, NAME",
+    ),
+    (
+        "base_url",
+        "Where it is; known ones are where they always are",
+    ),
+    ("model", "The model, where a skill names none"),
+    (
+        "key_env",
+        "The variable of the environment that holds the key; for known ones the usual one, as OPENAI_API_KEY",
+    ),
+    (
+        "key_file",
+        "The file that holds the key, which nobody else may read; relative to the home",
+    ),
+    (
+        "key_command",
+        "The command that prints the key, run when it is first needed",
+    ),
+    (
+        "timeout",
+        "How long to wait for an answer, or for its next piece; without it, 2m",
+    ),
+    (
+        "max_tokens",
+        "The most tokens of an answer, where a skill says nothing; without it, 4096",
+    ),
+    (
+        "structured",
+        "How to ask for JSON: it takes a `schema`, the wish for an `object`, or `text` only; known ones are asked as they want it",
+    ),
+    (
+        "price_in",
+        "What a million tokens cost that it reads, in any unit",
+    ),
+    (
+        "price_out",
+        "What a million tokens cost that it writes, in the same unit",
+    ),
+    (
+        "script",
+        "The rules of a `scripted` one, for tests: a file, relative to the home",
+    ),
+];
+
+/// The section of a provider, where its name may stand.
+pub(super) const ANY_PROVIDER: &str = "llm.NAME";
+
 /// The limits, once for `limits.default` and once for `limits.ceiling`.
 const LIMITS: &[(&str, &str)] = &[
     ("memory", "Memory, all memories of a call together"),
@@ -159,7 +288,11 @@ pub fn keys() -> Vec<Key> {
             .iter()
             .map(move |(name, doc)| (format!("limits.{part}.{name}"), *doc))
     });
+    let providers = LLM
+        .iter()
+        .map(|(name, doc)| (format!("{ANY_PROVIDER}.{name}"), *doc));
     plain
+        .chain(providers)
         .chain(limits)
         .map(|(path, doc)| Key {
             default: find(&defaults, &path).map(ToString::to_string),
@@ -177,6 +310,18 @@ pub(super) fn find<'t>(table: &'t toml::Table, path: &str) -> Option<&'t toml::V
     }
 }
 
+/// Returns the name under which a key is documented: that of a provider stands for itself in no table.
+pub(super) fn documented(path: &str) -> String {
+    let named = path
+        .strip_prefix("llm.")
+        .filter(|rest| !rest.starts_with('.'));
+    match named.map(|rest| rest.split_once('.').map_or("", |(_, key)| key)) {
+        None => path.to_owned(),
+        Some("") => ANY_PROVIDER.to_owned(),
+        Some(key) => format!("{ANY_PROVIDER}.{key}"),
+    }
+}
+
 /// Returns the keys as a table for the README. The limits, which exist twice, are rows of one column more.
 pub fn markdown() -> String {
     let mut text = "| key | default | meaning |\n|---|---|---|\n".to_owned();
@@ -190,6 +335,9 @@ pub fn markdown() -> String {
     };
     for (path, doc) in KEYS {
         let _ = writeln!(text, "| `{path}` | {} | {doc} |", value(path));
+    }
+    for (name, doc) in LLM {
+        let _ = writeln!(text, "| `{ANY_PROVIDER}.{name}` | | {doc} |");
     }
     text.push_str("\n| limit of a call | `limits.default` | `limits.ceiling` | meaning |\n|---|---|---|---|\n");
     for (name, doc) in LIMITS {
@@ -212,7 +360,9 @@ pub fn starter(name: Option<&str>) -> String {
         let (table, leaf) = key.path.rsplit_once('.').unwrap_or(("", &key.path));
         if table != section {
             table.clone_into(&mut section);
-            let _ = write!(text, "\n[{table}]\n");
+            // There is no provider before somebody names one.
+            let mark = if table == ANY_PROVIDER { "# " } else { "" };
+            let _ = write!(text, "\n{mark}[{table}]\n");
         }
         let given = name.filter(|_| key.path == "host.name");
         match (given, &key.default) {

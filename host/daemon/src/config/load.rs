@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
-use super::keys::find;
+use super::keys::{ANY_PROVIDER, documented, find};
 use super::{Config, ConfigError, keys};
 
 /// Where a value comes from. Later ones win.
@@ -125,6 +125,8 @@ impl Config {
             .try_into()
             .map_err(|error| syntax(file, text, &error))?;
         config.limits.check(&config.limits.default)?;
+        config.check_llm()?;
+        config.check_budget()?;
         Ok(Settings { config, origins })
     }
 }
@@ -133,8 +135,20 @@ impl Settings {
     /// Returns every key with its value in force and where it came from.
     pub fn list(&self) -> Vec<Setting> {
         let table = toml::Table::try_from(&self.config).expect("what was read can be written");
-        keys()
+        let of_provider = format!("{ANY_PROVIDER}.");
+        let (providers, plain): (Vec<_>, Vec<_>) = keys()
             .into_iter()
+            .partition(|key| key.path.starts_with(&of_provider));
+        let named = self.config.llm.keys().flat_map(|name| {
+            let of = format!("llm.{name}.");
+            providers.iter().map(move |key| super::Key {
+                path: key.path.replace("llm.NAME.", &of),
+                ..key.clone()
+            })
+        });
+        plain
+            .into_iter()
+            .chain(named.collect::<Vec<_>>())
             .map(|key| Setting {
                 value: find(&table, &key.path).map(ToString::to_string),
                 origin: self
@@ -184,10 +198,13 @@ fn collect(table: &DeTable<'_>, section: &str, found: &mut Vec<(String, Range<us
 }
 
 fn is_key(path: &str) -> bool {
-    keys().iter().any(|key| key.path == path) || is_section(path)
+    let path = documented(path);
+    keys().iter().any(|key| key.path == path) || is_section(&path)
 }
 
 fn is_section(path: &str) -> bool {
+    let path = documented(path);
+    let path = path.as_str();
     keys().iter().any(|key| {
         key.path
             .strip_prefix(path)
@@ -197,7 +214,15 @@ fn is_section(path: &str) -> bool {
 
 fn unknown(key: String, file: Option<&Path>, line: usize, origin: String) -> ConfigError {
     // Sections count as well: under a misspelt section no key is anything like one that exists.
-    let mut names: Vec<String> = keys().into_iter().map(|key| key.path).collect();
+    let provider = key
+        .strip_prefix("llm.")
+        .and_then(|rest| rest.split_once('.'))
+        .map(|(name, _)| format!("llm.{name}."));
+    let as_here = |path: String| match &provider {
+        Some(provider) => path.replace("llm.NAME.", provider),
+        None => path,
+    };
+    let mut names: Vec<String> = keys().into_iter().map(|key| as_here(key.path)).collect();
     let sections: Vec<String> = names
         .iter()
         .filter_map(|name| name.rsplit_once('.').map(|(section, _)| section.to_owned()))

@@ -33,11 +33,51 @@ fn leaves(table: &toml::Table, section: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+fn whole_provider() -> ProviderConfig {
+    ProviderConfig {
+        kind: Some(ProviderKind::Openai),
+        base_url: Some(String::new()),
+        model: Some(String::new()),
+        key_env: Some(String::new()),
+        key_file: Some("/somewhere".into()),
+        key_command: Some(String::new()),
+        timeout: Some(coworker_core::Span::secs(1)),
+        max_tokens: Some(1),
+        structured: Some(Structured::Schema),
+        price_in: Some(1.0),
+        price_out: Some(1.0),
+        script: Some("/somewhere".into()),
+    }
+}
+
+fn whole_budget() -> BudgetConfig {
+    BudgetConfig {
+        peer_tokens_per_minute: Some(1),
+        peer_tokens_per_day: Some(1),
+        peer_cost_per_minute: Some(1.0),
+        peer_cost_per_day: Some(1.0),
+        skill_calls_per_minute: Some(1),
+        skill_calls_per_day: Some(1),
+        skill_tokens_per_minute: Some(1),
+        skill_tokens_per_day: Some(1),
+        skill_cost_per_minute: Some(1.0),
+        skill_cost_per_day: Some(1.0),
+        all_tokens_per_minute: Some(1),
+        all_tokens_per_day: Some(1),
+        all_cost_per_minute: Some(1.0),
+        all_cost_per_day: Some(1.0),
+        ..BudgetConfig::default()
+    }
+}
+
 #[test]
 fn what_is_documented_is_what_is_read() {
     let mut config = Config::default();
     config.loopback.dir = Some("/somewhere".into());
     config.host.transport = Some(config.transport());
+    config.host.provider = Some("somebody".to_owned());
+    config.llm.insert("NAME".to_owned(), whole_provider());
+    config.budget = whole_budget();
     config.xmtp.env = Some(config.xmtp.env());
     config.xmtp.sidecar = Some("/somewhere".into());
     config.xmtp.node_program = Some("/somewhere".into());
@@ -162,8 +202,8 @@ fn mistakes_are_named_with_their_line_and_what_was_meant() {
     );
     refused(
         "[llm.fast]\nurl = \"x\"\n",
-        "config.toml:1: there is no key `llm`",
-        Some("`coworker-host config show` lists the keys"),
+        "config.toml:2: there is no key `llm.fast.url`",
+        Some("did you mean `llm.fast.base_url`?"),
     );
     refused(
         "[limits.default]\ncpu = \"90s\"\n",

@@ -16,7 +16,8 @@ use crate::report::Failure;
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// How the host is. Answer: `{"version", "pid", "home", "name", "peer", "transport", "invite", "ready_at",
-    /// "skills": {state: count}, "tasks": {"queued", "running"}, "outbox": {"waiting"}, "peers", "trust_requests"}`.
+    /// "skills": {state: count}, "tasks": {"queued", "running"}, "outbox": {"waiting"}, "peers", "trust_requests",
+    /// "models": [{"name", "kind", "model", "key": words, "missing": why or null, "default", "priced"}]}`.
     Status {},
     /// Drain and leave. Answer, before it leaves: `{"stopping": true}`.
     Stop {},
@@ -246,7 +247,8 @@ pub enum Request {
     },
 
     /// What was used. Answer: `[{"key", "calls", "failed", "cpu_ms", "wall_ms", "input_bytes", "output_bytes",
-    /// "host_calls", "model_calls"}]`, the most calls first.
+    /// "host_calls", "model_calls", "tokens_in", "tokens_out", "cost": number or null}]`, the most calls first; `cost` is in the
+    /// unit of the owner's prices.
     Usage {
         /// By what.
         by: UsageBy,

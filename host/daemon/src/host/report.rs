@@ -1,5 +1,6 @@
 //! How the host is and what happened, for the owner alone.
 
+use coworker_core::budget::Cost;
 use coworker_core::{Span, TaskId, Timestamp};
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use super::Host;
 use crate::clock;
 use crate::control::protocol::UsageBy;
 use crate::report::Failure;
-use crate::store::{self, TaskRow, UsageSum};
+use crate::store::{self, TaskRow, UsageRow, UsageSum};
 use crate::transport::xmtp::{Network, SidecarFolder, State, examine};
 
 /// How many rows `logs` shows when the owner does not say.
@@ -34,7 +35,7 @@ impl Host {
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
             "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
-            "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
+            "models": self.models.rows(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
         }))
     }
 
@@ -89,12 +90,7 @@ impl Host {
         let mut value = self.task_value(&row);
         if let Some(value) = value.as_object_mut() {
             let tier = self.trust.tier(&row.peer);
-            let used = row.usage.map(|used| {
-                json!({
-                    "cpu_ms": millis(used.cpu), "wall_ms": millis(used.wall), "memory_peak_bytes": used.memory_peak.0,
-                    "host_calls": used.host_calls, "model_calls": used.model_calls,
-                })
-            });
+            let used = row.usage.as_ref().map(used_value);
             value.insert("tier".to_owned(), json!(tier));
             value.insert("decision".to_owned(), json!(decision(&row)));
             value.insert("digest".to_owned(), json!(row.digest));
@@ -158,6 +154,15 @@ impl Host {
                 ));
             }
         }
+        for row in self.models.rows() {
+            let model = row.model.as_deref().unwrap_or("no model");
+            let hint = format!("see [llm.{}] in config.toml", row.name);
+            let (detail, hint) = match &row.missing {
+                Some(why) => (format!("{}: {why}", row.name), Some(hint)),
+                None => (format!("{}: {model}, {}", row.name, row.key), None),
+            };
+            checks.push(check("model", row.missing.is_none(), detail, hint));
+        }
         for (digest, deaths) in self.store.quarantined(3).await? {
             checks.push(check(
                 "quarantine",
@@ -209,11 +214,27 @@ impl Host {
     }
 }
 
+/// Returns what a run used. What models cost is there only where some were asked.
+fn used_value(used: &UsageRow) -> Value {
+    let mut value = json!({
+        "cpu_ms": millis(used.cpu), "wall_ms": millis(used.wall), "memory_peak_bytes": used.memory_peak.0,
+        "host_calls": used.host_calls, "model_calls": used.model_calls,
+    });
+    if let (Some(value), true) = (value.as_object_mut(), used.model_calls > 0) {
+        value.insert("tokens_in".to_owned(), json!(used.tokens_in));
+        value.insert("tokens_out".to_owned(), json!(used.tokens_out));
+        value.insert("cost".to_owned(), json!(used.cost.map(Cost::value)));
+        value.insert("model".to_owned(), json!(used.model));
+    }
+    value
+}
+
 pub(super) fn usage_value(sum: &UsageSum) -> Value {
     json!({
         "key": sum.key, "calls": sum.calls, "failed": sum.failed, "cpu_ms": millis(sum.cpu), "wall_ms": millis(sum.wall),
         "input_bytes": sum.bytes_in.0, "output_bytes": sum.bytes_out.0, "host_calls": sum.host_calls,
-        "model_calls": sum.model_calls,
+        "model_calls": sum.model_calls, "tokens_in": sum.tokens_in, "tokens_out": sum.tokens_out,
+        "cost": sum.cost.map(Cost::value),
     })
 }
 
@@ -225,11 +246,15 @@ fn decision(row: &TaskRow) -> &'static str {
         Some("UNKNOWN_SKILL") => "the peer does not see such a skill, and heard that there is none",
         Some("VERSION_MISMATCH") => "the peer asked for another version",
         Some("INVALID_INPUT") => "the input does not fit the skill's schema",
-        Some("OUTPUT_REJECTED") => "the output does not fit the skill's schema or is too large",
+        Some("OUTPUT_REJECTED") => {
+            "the output does not fit the skill's schema, is too large, or is held back"
+        }
         Some("TIMEOUT") => "the skill took too long",
         Some("EXECUTION_FAILED") => "the skill failed; its log says how",
         Some("INTERRUPTED") => "the host stopped while it ran, and it could not be run again",
-        Some("BUSY") => "its time had passed before its turn came",
+        Some("BUSY") => {
+            "its time had passed before its turn came, or a budget was used up; its log says which"
+        }
         Some("CANCELLED") => "the owner revoked the peer",
         Some("TRUST") => "the peer asked for trust",
         Some(_) => "it was answered",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use coworker_core::{CallerKey, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
-use coworker_sandbox::{CallError, Event, Turn, Usage, Which};
+use coworker_core::{Body, CallerKey, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
+use coworker_sandbox::{CallError, Done, Event, EventSender, Turn, Usage, Which};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ATTEMPTS, Live, Ran, Release, Turning};
 use crate::clock;
 use crate::host::Host;
+use crate::models::{Begun, Conversation, Fault, Models, Told};
 use crate::store::{LogLevel, LogRow, StoreError, UsageRow};
 use crate::turns::Place;
 
@@ -33,25 +34,16 @@ impl Turning<'_> {
         if attempt > ATTEMPTS {
             return self.refuse(&Refusal::Interrupted, Ran::default()).await;
         }
-        let job = Job {
-            digest: entry.digest,
-            skill: entry.manifest.name.clone(),
-            input,
-            grants: entry.grants.clone(),
-            limits: entry.limits,
-            deadline: clock::now().after(entry.limits.wall.0),
-            task,
-            caller: caller_key(host, peer),
-        };
         let (events, mut told) = mpsc::unbounded_channel();
-        let place = Arc::new(Paced::new(host, peer));
+        let asked = self.conversation(entry, &input);
         let started = Instant::now();
         let result = tokio::select! {
             () = stop.cancelled() => return Err(StoreError::NotOpen),
-            result = call(host, job, place, events) => result,
+            result = self.answer(entry, input, asked.as_ref(), events) => result,
         };
         drop(live);
-        let (output, usage, log) = gather(&mut told, &result);
+        let (output, usage, mut log) = gather(&mut told, &result);
+        let asked = asked.map(Begun::end).unwrap_or_default();
         let duration = started.elapsed();
         let (answer, writes) = match result {
             Ok(done) => (
@@ -62,10 +54,11 @@ impl Turning<'_> {
                 ),
                 done.writes,
             ),
-            Err(error) => (Err(refusal(error)), Vec::new()),
+            Err(stopped) => (Err(stopped.refusal(&asked)), Vec::new()),
         };
+        log.splice(0..0, asked.log.iter().cloned());
         let ran = |writes| Ran {
-            usage: Some(usage_row(usage, duration)),
+            usage: Some(usage_row(entry, usage, duration, asked)),
             writes,
             log,
             probe: None,
@@ -80,9 +73,83 @@ impl Turning<'_> {
         }
     }
 
+    /// Lets models be asked for this call, if they may be.
+    fn conversation(&self, entry: &Arc<Entry>, input: &str) -> Option<Begun> {
+        let Self {
+            host, peer, task, ..
+        } = self;
+        Models::concerns(entry).then(|| {
+            let caller = ((*peer).clone(), host.trust.tier(peer));
+            let trusted = host.trust.trusted(clock::now());
+            let input = input.to_owned();
+            host.models.begin(Conversation::new(
+                *task,
+                caller,
+                entry.clone(),
+                input,
+                trusted,
+            ))
+        })
+    }
+
+    /// Has the skill answer: its component in the sandbox, or the model that its text is for.
+    async fn answer(
+        &self,
+        entry: &Arc<Entry>,
+        input: String,
+        asked: Option<&Begun>,
+        events: EventSender,
+    ) -> Result<Done, Stopped> {
+        let Self {
+            host, peer, task, ..
+        } = *self;
+        if entry.body == Body::Model {
+            let asked = asked.ok_or_else(|| Fault::Unconfigured("nobody was asked".to_owned()))?;
+            let output = asked.answer().await?;
+            // The receiver waits for this call: it is there.
+            let _ = events.send(Event::Chunk(output));
+            return Ok(Done::default());
+        }
+        let job = Job {
+            digest: entry.digest,
+            skill: entry.manifest.name.clone(),
+            input,
+            grants: entry.grants.clone(),
+            limits: entry.limits,
+            deadline: clock::now().after(entry.limits.wall.0),
+            task,
+            caller: caller_key(host, peer),
+        };
+        let place = Arc::new(Paced::new(host, peer));
+        Ok(call(host, job, place, events).await?)
+    }
+
     /// Durations are for peers of the inner circle: they tell how a skill works.
     fn may_see_duration(&self) -> bool {
         self.host.trust.tier(self.peer) >= Tier::Internal
+    }
+}
+
+/// Why a call has no output.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    /// The component did not give one.
+    #[error(transparent)]
+    Component(#[from] CallError),
+    /// The model did not.
+    #[error(transparent)]
+    Model(#[from] Fault),
+}
+
+impl Stopped {
+    /// Returns what a caller learns.
+    fn refusal(self, asked: &Told) -> Refusal {
+        match self {
+            Self::Model(fault) => fault.refusal(),
+            // A skill that gives up because its model costs too much is busy, whatever it says itself.
+            Self::Component(CallError::Failed(_)) if asked.is_over_budget => Refusal::Busy,
+            Self::Component(error) => refusal(error),
+        }
     }
 }
 
@@ -92,8 +159,8 @@ async fn call(
     host: &Host,
     job: Job,
     place: Arc<Paced>,
-    events: coworker_sandbox::EventSender,
-) -> Result<coworker_sandbox::Done, CallError> {
+    events: EventSender,
+) -> Result<Done, CallError> {
     let loaded = host
         .skills
         .load(&job.digest)
@@ -114,7 +181,7 @@ async fn call(
 /// Collects what a call told: its output, what it used, and its log with the reason of a failure at the end.
 fn gather(
     told: &mut mpsc::UnboundedReceiver<Event>,
-    result: &Result<coworker_sandbox::Done, CallError>,
+    result: &Result<Done, Stopped>,
 ) -> (String, Usage, Vec<LogRow>) {
     let (mut output, mut usage, mut log) = (String::new(), Usage::default(), Vec::new());
     while let Ok(event) = told.try_recv() {
@@ -128,7 +195,8 @@ fn gather(
             Event::Used(used) => usage = used,
         }
     }
-    if let Err(error) = result {
+    // What a model did was written down when it happened.
+    if let Err(Stopped::Component(error)) = result {
         log.push(LogRow::new(
             clock::now(),
             LogLevel::Error,
@@ -172,13 +240,19 @@ fn caller_key(host: &Host, peer: &PeerId) -> CallerKey {
     )
 }
 
-fn usage_row(usage: Usage, duration: Duration) -> UsageRow {
+fn usage_row(entry: &Entry, usage: Usage, duration: Duration, asked: Told) -> UsageRow {
+    let models: Vec<String> = asked.models.into_iter().collect();
     UsageRow {
         cpu: usage.cpu,
         wall: coworker_core::Span(duration),
         memory_peak: usage.memory_peak,
         host_calls: usage.host_calls,
-        model_calls: usage.model_calls,
+        model_calls: asked.questions,
+        tokens_in: asked.tokens_in,
+        tokens_out: asked.tokens_out,
+        cost: asked.cost,
+        model: (!models.is_empty()).then(|| models.join(", ")),
+        version: entry.manifest.version.clone(),
     }
 }
 

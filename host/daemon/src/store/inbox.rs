@@ -330,6 +330,7 @@ pub(super) fn accept(
 
 fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>, StoreError> {
     let usage = finish.usage.as_ref();
+    let asked = usage.filter(|usage| usage.model_calls > 0);
     // Without an answer there is nothing to deliver: the time to erase the bodies counts from the end.
     let delivered = finish.reply.is_none().then_some(finish.at.0);
     let (seq, peer): (i64, Vec<u8>) = c
@@ -341,7 +342,8 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
         .ok_or(StoreError::NotOpen)?;
     c.prepare_cached(
         "UPDATE task SET state = 2, open = 0, outcome = ?2, finished = ?3, delivered = ?4, reply_size = ?5,
-         cpu = ?6, wall = ?7, memory = ?8, host_calls = ?9, model_calls = ?10 WHERE seq = ?1",
+         cpu = ?6, wall = ?7, memory = ?8, host_calls = ?9, model_calls = ?10, tokens_in = ?11, tokens_out = ?12,
+         cost = ?13, model = ?14, version = ?15 WHERE seq = ?1",
     )?
     .execute(params![
         seq,
@@ -354,6 +356,13 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
         usage.map(|usage| super::codec::int(usage.memory_peak.0)),
         usage.map(|usage| usage.host_calls),
         usage.map(|usage| usage.model_calls),
+        asked.map(|usage| super::codec::int(usage.tokens_in)),
+        asked.map(|usage| super::codec::int(usage.tokens_out)),
+        asked
+            .and_then(|usage| usage.cost)
+            .map(|cost| super::codec::int(cost.0)),
+        asked.and_then(|usage| usage.model.as_deref()),
+        usage.and_then(|usage| usage.version.as_deref()),
     ])?;
     if usage.is_none() {
         // What never ran is never run again: its body is only weight, and what a stranger sends costs nothing to send.

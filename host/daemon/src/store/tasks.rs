@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::codec::{
     digest_at, int, maybe_time_at, peer_at, size, task_at, time_at, uint_at, unreadable,
 };
+use super::usage::cost_at;
 use super::{Store, StoreError, UsageRow};
 
 /// `open` says the same as `state < 2`, but does not change when a task starts: its index is left alone then.
@@ -124,7 +125,8 @@ pub struct TaskRow {
 /// The columns of [`TaskRow`], in the order in which [`task_row`] reads them.
 pub(super) const COLUMNS: &str = "task.task, task.peer, task.kind, task.correlation, task.skill, task.transport_id, \
      task.size, task.received, task.expires, task.state, task.attempt, task.digest, task.outcome, task.finished, \
-     task.delivered, task.reply_size, task.cpu, task.wall, task.memory, task.host_calls, task.model_calls";
+     task.delivered, task.reply_size, task.cpu, task.wall, task.memory, task.host_calls, task.model_calls, \
+     task.tokens_in, task.tokens_out, task.cost, task.model, task.version";
 
 impl Store {
     /// Returns the newest tasks, newest first, without their bodies.
@@ -196,7 +198,7 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
             .get::<_, Option<i64>>(15)?
             .map(|bytes| Bytes(u64::try_from(bytes).unwrap_or(0))),
         usage: usage_at(row)?,
-        body: row.get(21)?,
+        body: row.get(26)?,
     })
 }
 
@@ -206,12 +208,22 @@ fn usage_at(row: &Row<'_>) -> rusqlite::Result<Option<UsageRow>> {
     }
     let span =
         |column| uint_at(row, column).map(|micros| Span(std::time::Duration::from_micros(micros)));
+    // Rows of an earlier version have no counts.
+    let count = |column| {
+        let tokens = row.get::<_, Option<i64>>(column)?;
+        Ok::<_, rusqlite::Error>(tokens.map_or(0, |tokens| u64::try_from(tokens).unwrap_or(0)))
+    };
     Ok(Some(UsageRow {
         cpu: span(16)?,
         wall: span(17)?,
         memory_peak: Bytes(uint_at(row, 18)?),
         host_calls: row.get(19)?,
         model_calls: row.get(20)?,
+        tokens_in: count(21)?,
+        tokens_out: count(22)?,
+        cost: cost_at(row, 23)?,
+        model: row.get(24)?,
+        version: row.get(25)?,
     }))
 }
 

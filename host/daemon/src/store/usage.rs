@@ -1,13 +1,25 @@
 //! What was used, added up from the tasks themselves: there is no second set of books to disagree with.
 
-use coworker_core::{Bytes, Span, Timestamp};
+use coworker_core::budget::Cost;
+use coworker_core::{Bytes, PeerId, Span, Timestamp};
 use serde::Serialize;
 
-use super::codec::{peer_of, uint_at};
+use super::codec::{peer_at, peer_of, uint_at};
 use super::{Store, StoreError};
 
+/// What a run cost at the providers of models, and which version of a skill it was. The index serves the budget, which is
+/// read from these rows whenever the host begins.
+pub(super) const MODELS: &str = "
+ALTER TABLE task ADD COLUMN tokens_in INTEGER;
+ALTER TABLE task ADD COLUMN tokens_out INTEGER;
+ALTER TABLE task ADD COLUMN cost INTEGER;
+ALTER TABLE task ADD COLUMN model TEXT;
+ALTER TABLE task ADD COLUMN version TEXT;
+CREATE INDEX task_asked ON task (finished) WHERE model_calls > 0;
+";
+
 /// What one run used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UsageRow {
     /// Time on the processor.
     pub cpu: Span,
@@ -19,6 +31,33 @@ pub struct UsageRow {
     pub host_calls: u32,
     /// Calls of a model.
     pub model_calls: u32,
+    /// Tokens that models read.
+    pub tokens_in: u64,
+    /// Tokens that they wrote.
+    pub tokens_out: u64,
+    /// What they cost, where the prices are known.
+    pub cost: Option<Cost>,
+    /// The models that were asked.
+    pub model: Option<String>,
+    /// The version of the skill.
+    pub version: Option<String>,
+}
+
+/// What one peer used of models with one skill in one minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentRow {
+    /// The peer.
+    pub peer: PeerId,
+    /// The skill.
+    pub skill: String,
+    /// In that minute.
+    pub at: Timestamp,
+    /// Questions.
+    pub calls: u64,
+    /// Tokens, read and written.
+    pub tokens: u64,
+    /// What they cost, as far as prices are known.
+    pub cost: Cost,
 }
 
 /// By what usage is added up.
@@ -53,6 +92,12 @@ pub struct UsageSum {
     pub host_calls: u64,
     /// Calls of models.
     pub model_calls: u64,
+    /// Tokens that models read.
+    pub tokens_in: u64,
+    /// Tokens that they wrote.
+    pub tokens_out: u64,
+    /// What they cost, of those whose prices are known; nothing if none is.
+    pub cost: Option<Cost>,
 }
 
 impl Store {
@@ -70,7 +115,8 @@ impl Store {
         };
         let sql = format!(
             "SELECT {key}, count(*), sum(outcome IS NOT ?2), sum(cpu), sum(wall), sum(size),
-             coalesce(sum(reply_size), 0), sum(host_calls), sum(model_calls)
+             coalesce(sum(reply_size), 0), sum(host_calls), sum(model_calls),
+             coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), sum(cost)
              FROM task WHERE cpu IS NOT NULL AND received >= ?1 GROUP BY 1 ORDER BY {order}"
         );
         self.read(move |c| {
@@ -95,10 +141,44 @@ impl Store {
                     bytes_out: Bytes(uint_at(row, 6)?),
                     host_calls: uint_at(row, 7)?,
                     model_calls: uint_at(row, 8)?,
+                    tokens_in: uint_at(row, 9)?,
+                    tokens_out: uint_at(row, 10)?,
+                    cost: cost_at(row, 11)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
+
+    /// Returns what was used of models since a time, for the budget.
+    pub async fn spent_since(&self, since: Timestamp) -> Result<Vec<SpentRow>, StoreError> {
+        self.read(move |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT peer, coalesce(skill, ''), max(finished), sum(model_calls),
+                 sum(coalesce(tokens_in, 0) + coalesce(tokens_out, 0)), coalesce(sum(cost), 0)
+                 FROM task INDEXED BY task_asked WHERE model_calls > 0 AND finished >= ?1
+                 GROUP BY peer, skill, finished / 60000000 ORDER BY 3",
+            )?;
+            let rows = statement.query_map([since.0], |row| {
+                Ok(SpentRow {
+                    peer: peer_at(row, 0)?,
+                    skill: row.get(1)?,
+                    at: Timestamp(row.get(2)?),
+                    calls: uint_at(row, 3)?,
+                    tokens: uint_at(row, 4)?,
+                    cost: Cost(uint_at(row, 5)?),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+/// Reads a cost; nothing where no price was known.
+pub(super) fn cost_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Cost>> {
+    Ok(row
+        .get::<_, Option<i64>>(column)?
+        .map(|nano| Cost(u64::try_from(nano).unwrap_or(0))))
 }

@@ -1,6 +1,7 @@
 //! Peers, trust requests, what we asked, probes, usage, state and logs.
 
 use super::*;
+use coworker_core::budget::Cost;
 use coworker_core::{CallerKey, Span, Tier};
 
 fn row(n: u64) -> PeerRow {
@@ -248,6 +249,11 @@ async fn usage_adds_up_what_ran() {
         memory_peak: Bytes::kib(64),
         host_calls: 2,
         model_calls: 1,
+        tokens_in: 40,
+        tokens_out: 2,
+        cost: Some(Cost(500)),
+        model: Some("m".to_owned()),
+        version: Some("1.0".to_owned()),
     };
     for n in 1..=3 {
         let skill = if n == 3 { "other" } else { "echo" };
@@ -263,7 +269,7 @@ async fn usage_adds_up_what_ran() {
         let outcome = if n == 2 { "TIMEOUT" } else { Store::OK }.to_owned();
         store
             .finish(Finish {
-                usage: Some(usage),
+                usage: Some(usage.clone()),
                 outcome,
                 ..finish(n)
             })
@@ -299,6 +305,24 @@ async fn usage_adds_up_what_ran() {
         ),
         (18, 16, 2)
     );
+    assert_eq!(
+        (
+            by_skill[0].tokens_in,
+            by_skill[0].tokens_out,
+            by_skill[0].cost
+        ),
+        (80, 4, Some(Cost(1_000)))
+    );
+    // For the budget they are added up by who, what and minute.
+    let spent = store.spent_since(NOW).await.expect("sums");
+    let of_echo = spent.iter().find(|row| row.skill == "echo");
+    let of_echo = of_echo.expect("a row");
+    assert_eq!(
+        (of_echo.calls, of_echo.tokens, of_echo.cost),
+        (2, 84, Cost(1_000))
+    );
+    assert_eq!((spent.len(), &of_echo.peer), (2, &peer(1)));
+    assert!(store.spent_since(later(1)).await.expect("sums").is_empty());
     let by_peer = store.usage(UsageBy::Peer, NOW).await.expect("sums");
     assert_eq!(
         (by_peer[0].key.clone(), by_peer[0].calls),

@@ -1,0 +1,302 @@
+//! One question, from the wish of a text to an answer that may be passed on: choose, set aside, ask, settle, let through.
+
+use std::sync::Arc;
+
+use coworker_core::Slot;
+use coworker_core::budget::{Claim, Cost, Reservation, Spent};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use serde_json::Value;
+
+use super::choice::Chosen;
+use super::conversation::Conversation;
+use super::let_through::{Window, let_through};
+use super::provider::{Pieces, estimated};
+use super::question::{End, Piece, Question, Tokens, Turn};
+use super::{Fault, Inner};
+use crate::clock;
+use crate::store::LogLevel;
+
+/// What is to be asked, besides the private text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) turns: Vec<Turn>,
+    pub(super) temperature: Option<f32>,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) schema: Option<Value>,
+    pub(super) most: usize,
+}
+
+/// An answer that may be passed on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answered {
+    pub(super) text: String,
+    pub(super) tokens: Tokens,
+}
+
+/// An answer on its way, piece by piece, that may be passed on.
+pub(super) type Answering = BoxStream<'static, Result<String, Fault>>;
+
+impl Inner {
+    /// Asks, and returns the whole answer.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        conversation: &Arc<Conversation>,
+        slot: &Slot,
+        wanted: Wanted,
+    ) -> Result<Answered, Fault> {
+        let mut asking = self.asking(conversation, slot, wanted)?;
+        let note = |line| conversation.note(LogLevel::Warn, line);
+        let question = &asking.question;
+        let asked = asking
+            .chosen
+            .provider
+            .whole(&self.transfer, question, conversation.deadline, &note)
+            .await;
+        let most = question.most;
+        let answered = asked.and_then(|written| {
+            asking.settle(written.tokens, written.text.len());
+            asking.look_at(written.end)?;
+            if written.text.len() > most {
+                return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
+            }
+            if written.text.trim().is_empty() {
+                return Err(Fault::Empty);
+            }
+            Ok(Answered {
+                text: let_through(conversation, written.text)?,
+                tokens: written.tokens,
+            })
+        });
+        answered.inspect_err(|fault| asking.failed(fault))
+    }
+
+    /// Asks, and returns the answer in pieces.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        conversation: &Arc<Conversation>,
+        slot: &Slot,
+        wanted: Wanted,
+    ) -> Result<Answering, Fault> {
+        let mut asking = self.asking(conversation, slot, wanted)?;
+        let note = |line| conversation.note(LogLevel::Warn, line);
+        let (provider, question) = (&asking.chosen.provider, &asking.question);
+        let pieces = provider
+            .pieces(&self.transfer, question, conversation.deadline, &note)
+            .await;
+        match pieces {
+            Ok(pieces) => Ok(Flow::new(asking, pieces).stream()),
+            Err(fault) => {
+                asking.failed(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Chooses who is asked, and sets aside what it may cost.
+    fn asking(
+        self: &Arc<Self>,
+        conversation: &Arc<Conversation>,
+        slot: &Slot,
+        wanted: Wanted,
+    ) -> Result<Asking, Fault> {
+        let chosen = self
+            .providers
+            .choose(&slot.wish)
+            .map_err(Fault::Unconfigured)
+            .inspect_err(|fault| conversation.note_fault(fault, "NAME"))?;
+        if let Some(note) = &chosen.note {
+            conversation.note(LogLevel::Info, note.clone());
+        }
+        let question = Question {
+            system: slot.text.clone(),
+            turns: wanted.turns,
+            model: chosen.model.clone(),
+            temperature: wanted.temperature.or(slot.wish.temperature),
+            max_tokens: wanted
+                .max_tokens
+                .or(slot.wish.max_tokens)
+                .unwrap_or(chosen.provider.max_tokens),
+            schema: wanted.schema,
+            most: wanted.most,
+        };
+        let most = most(&chosen, &question);
+        let peer = conversation.peer.to_string();
+        let claim = Claim {
+            peer: &peer,
+            skill: conversation.entry.name(),
+            most,
+            trusted: &conversation.trusted,
+        };
+        let reserved = self.books().reserve(&self.budget, &claim, clock::now());
+        let reservation = reserved
+            .map_err(Fault::from)
+            .inspect_err(|fault| conversation.note_fault(fault, &chosen.provider.name))?;
+        Ok(Asking {
+            inner: self.clone(),
+            conversation: conversation.clone(),
+            question,
+            chosen,
+            reservation: Some(reservation),
+        })
+    }
+}
+
+/// Returns what a question may cost at most. A token has at least two bytes in all but the oddest texts.
+fn most(chosen: &Chosen, question: &Question) -> Spent {
+    let read = u64::try_from(question.len() / 2 + 64).unwrap_or(u64::MAX);
+    let written = u64::from(question.max_tokens);
+    Spent {
+        calls: 1,
+        tokens: read.saturating_add(written),
+        cost: chosen.provider.cost(read, written).unwrap_or_default(),
+    }
+}
+
+/// A question under way, with what is set aside for it. Whoever lets go of it before the end pays what was set aside: the
+/// provider may go on writing, and will send its bill.
+struct Asking {
+    inner: Arc<Inner>,
+    conversation: Arc<Conversation>,
+    question: Question,
+    chosen: Chosen,
+    reservation: Option<Reservation>,
+}
+
+impl Asking {
+    /// Books what the question used; what the provider does not count is estimated.
+    fn settle(&mut self, counted: Tokens, written: usize) {
+        let estimated = estimated(&self.question, written);
+        let tokens = estimated.or(counted);
+        self.book(tokens.read.unwrap_or(0), tokens.written.unwrap_or(0));
+    }
+
+    fn book(&mut self, read: u64, written: u64) {
+        let Some(reservation) = self.reservation.take() else {
+            return;
+        };
+        let cost = self.chosen.provider.cost(read, written);
+        let used = Spent {
+            calls: 1,
+            tokens: read.saturating_add(written),
+            cost: cost.unwrap_or(Cost(0)),
+        };
+        self.inner.books().settle(&reservation, used, clock::now());
+        self.conversation
+            .add(&self.chosen.model, read, written, cost);
+    }
+
+    /// Writes down why there is no answer. A question that failed before anything was written costs its place, no more.
+    fn failed(&mut self, fault: &Fault) {
+        self.conversation
+            .note_fault(fault, &self.chosen.provider.name);
+        match fault {
+            // The provider may have read and written all of it, and only we do not know.
+            Fault::TimedOut(_) | Fault::BrokeOff | Fault::TooLarge(_) | Fault::Garbled(_) => {}
+            _ => self.book(0, 0),
+        }
+    }
+
+    fn look_at(&self, end: End) -> Result<(), Fault> {
+        match end {
+            End::Done => Ok(()),
+            End::Refused => Err(Fault::Refused),
+            End::Cut => {
+                let line = format!(
+                    "the answer was cut off at {} tokens: raise `max_tokens`",
+                    self.question.max_tokens
+                );
+                self.conversation.note(LogLevel::Warn, line);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(most) = self.reservation.as_ref().map(Reservation::most) {
+            let written = u64::from(self.question.max_tokens).min(most.tokens);
+            self.book(most.tokens - written, written);
+        }
+    }
+}
+
+/// An answer on its way.
+struct Flow {
+    asking: Asking,
+    pieces: Pieces,
+    window: Window,
+    tokens: Tokens,
+    written: usize,
+    end: Option<End>,
+    is_over: bool,
+}
+
+impl Flow {
+    fn new(asking: Asking, pieces: Pieces) -> Self {
+        Self {
+            asking,
+            pieces,
+            window: Window::default(),
+            tokens: Tokens::default(),
+            written: 0,
+            end: None,
+            is_over: false,
+        }
+    }
+
+    fn stream(self) -> Answering {
+        stream::unfold(self, |mut flow| async move {
+            if flow.is_over {
+                return None;
+            }
+            let next = flow.next().await;
+            if let Err(fault) = &next {
+                flow.asking.failed(fault);
+            }
+            flow.is_over |= next.is_err();
+            match next {
+                Ok(text) if text.is_empty() => None,
+                next => Some((next, flow)),
+            }
+        })
+        .boxed()
+    }
+
+    /// Returns the next text that may be passed on; an empty one is the end.
+    async fn next(&mut self) -> Result<String, Fault> {
+        loop {
+            let most = self.asking.question.most;
+            match self.pieces.next().await.transpose()? {
+                Some(Piece::Text(text)) => {
+                    self.written += text.len();
+                    if self.written > most {
+                        return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
+                    }
+                    let text = self.window.push(&self.asking.conversation, &text)?;
+                    if !text.is_empty() {
+                        return Ok(text);
+                    }
+                }
+                Some(Piece::Tokens(tokens)) => self.tokens = self.tokens.or(tokens),
+                // The reason is told before the last word that there is nothing more.
+                Some(Piece::End(end)) if self.end.is_none_or(|it| it == End::Done) => {
+                    self.end = Some(end);
+                }
+                Some(Piece::End(_)) => {}
+                Some(Piece::Fault(fault)) => return Err(fault),
+                None => {
+                    self.is_over = true;
+                    let end = self.end.ok_or(Fault::BrokeOff)?;
+                    self.asking.settle(self.tokens, self.written);
+                    self.asking.look_at(end)?;
+                    if self.written == 0 {
+                        return Err(Fault::Empty);
+                    }
+                    return self.window.end(&self.asking.conversation);
+                }
+            }
+        }
+    }
+}

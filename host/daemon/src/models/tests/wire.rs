@@ -1,0 +1,321 @@
+//! Providers over real connections: both kinds, whole and in pieces, and every way in which a server can fail.
+
+use std::time::Duration;
+
+use coworker_sandbox::{LlmAsk, LlmPort};
+use futures::StreamExt;
+
+use super::server::{Act, Server, events, json as says};
+use super::*;
+
+fn config(kind: &str, server: &Server, more: &str) -> String {
+    format!(
+        "[llm.mine]\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"m-1\"\nkey_env = \"KEY\"\n{more}",
+        server.url
+    )
+}
+
+async fn answer(
+    kind: &str,
+    more: &str,
+    acts: Vec<Act>,
+) -> (Result<String, Fault>, Told, Vec<String>) {
+    let server = Server::start(acts).await;
+    let world = World::of(&config(kind, &server, more), "");
+    let (answer, told) = world.answer(plain(), json!({"input": "leek"})).await;
+    (answer, told, server.requests())
+}
+
+fn chat(text: &str) -> Value {
+    json!({
+        "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 30, "completion_tokens": 4},
+    })
+}
+
+fn message(text: &str) -> Value {
+    json!({
+        "type": "message", "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
+        "usage": {"input_tokens": 30, "output_tokens": 4},
+    })
+}
+
+const OK: &str = "{\"result\":\"Boil it.\"}";
+
+#[tokio::test]
+async fn both_kinds_are_asked_in_their_own_words() {
+    let (answer_, told, requests) = answer("openai", "", vec![says(200, &chat("Boil it."))]).await;
+    assert_eq!(answer_.as_deref(), Ok(OK), "{}", lines(&told));
+    assert_eq!((told.tokens_in, told.tokens_out), (30, 4));
+    let request = requests[0].to_ascii_lowercase();
+    assert!(
+        request.starts_with("post /chat/completions http/1.1"),
+        "{request}"
+    );
+    assert!(request.contains("authorization: bearer sk-secret") && requests[0].contains(SECRET));
+    let (answer_, told, requests) =
+        answer("anthropic", "", vec![says(200, &message("Boil it."))]).await;
+    assert_eq!(answer_.as_deref(), Ok(OK), "{}", lines(&told));
+    assert_eq!((told.tokens_in, told.tokens_out), (30, 4));
+    let request = requests[0].to_ascii_lowercase();
+    assert!(request.starts_with("post /v1/messages http/1.1"));
+    assert!(request.contains("x-api-key: sk-secret") && request.contains("anthropic-version: "));
+    assert_eq!(request.matches("cache_control").count(), 1);
+}
+
+#[tokio::test]
+async fn a_moment_of_trouble_is_waited_out() {
+    let later = "retry-after: 0\r\n".to_owned();
+    for trouble in [
+        Act::Say(429, later.clone(), String::new()),
+        Act::Say(500, later.clone(), String::new()),
+        Act::Say(503, later.clone(), "<html>".to_owned()),
+        Act::HangUp,
+        Act::Cut("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"".to_owned()),
+    ] {
+        let acts = vec![trouble.clone(), says(200, &chat("Boil it."))];
+        let (answer, told, requests) = answer("openai", "", acts).await;
+        assert_eq!(answer.as_deref(), Ok(OK), "{trouble:?}: {}", lines(&told));
+        assert_eq!((requests.len(), told.questions), (2, 1), "{trouble:?}");
+        assert!(lines(&told).contains("trying again"), "{}", lines(&told));
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_stays_ends_after_three_tries() {
+    let busy = Act::Say(429, "retry-after-ms: 1\r\n".to_owned(), String::new());
+    let (fault, _, requests) = answer("openai", "", vec![busy]).await;
+    assert_eq!((fault, requests.len()), (Err(Fault::Busy(429)), 3));
+}
+
+#[tokio::test]
+async fn what_will_not_change_is_not_tried_again() {
+    let complaint = |status: u16, kind: &str| {
+        let body = json!({"error": {"type": kind, "message": format!("{SECRET} with sk-secret")}});
+        vec![says(status, &body)]
+    };
+    for (status, kind, expected) in [
+        (401, "auth", "refuses the key (status 401)"),
+        (404, "x", "does not know the model \"m-1\" (status 404)"),
+        (
+            400,
+            "invalid_request_error",
+            "does not take the question (status 400, invalid_request_error)",
+        ),
+        (402, "x", "no credit left"),
+        (307, "x", "does not take the question (status 307, x)"),
+    ] {
+        let (fault, told, requests) = answer("openai", "", complaint(status, kind)).await;
+        assert_eq!(requests.len(), 1, "{status}");
+        let log = lines(&told);
+        assert!(log.contains(expected) && log.contains("hint: "), "{log}");
+        assert!(
+            !log.contains("soup seven") && !log.contains("sk-secret"),
+            "{log}"
+        );
+        assert!(fault.is_err());
+        // What was refused cost nothing.
+        assert_eq!((told.tokens_in, told.tokens_out), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_wait_beyond_the_calls_own_is_not_waited() {
+    let busy = Act::Say(429, "retry-after: 3600\r\n".to_owned(), String::new());
+    let started = std::time::Instant::now();
+    let (fault, _, requests) = answer("openai", "", vec![busy]).await;
+    assert_eq!((fault, requests.len()), (Err(Fault::Busy(429)), 1));
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_slow_provider_is_given_up() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n".to_owned();
+    for stall in [Act::Stall(String::new()), Act::Stall(head)] {
+        let (fault, told, requests) = answer("openai", "timeout = \"200ms\"\n", vec![stall]).await;
+        assert!(matches!(fault, Err(Fault::TimedOut(_))), "{fault:?}");
+        assert_eq!((requests.len(), told.tokens_out), (1, 8_192));
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_without_the_address() {
+    let world = World::of(
+        "[llm.mine]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/secret-path\"\nmodel = \"m\"\n",
+        "",
+    );
+    let (fault, told) = world.answer(plain(), json!({"input": "x"})).await;
+    assert!(matches!(fault, Err(Fault::Unreachable(_))));
+    let log = lines(&told);
+    assert!(
+        log.contains("cannot be reached") && !log.contains("secret-path"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn answers_that_are_none_are_told_apart() {
+    let text = |body: &str| vec![Act::Say(200, String::new(), body.to_owned())];
+    for (acts, expected) in [
+        (text("no json"), Fault::Garbled("it is not JSON")),
+        (text("{}"), Fault::Garbled("it has no choices")),
+        (vec![says(200, &chat(""))], Fault::Empty),
+        (
+            vec![says(200, &chat(&"x".repeat(1 << 20)))],
+            Fault::TooLarge(coworker_core::Bytes::kib(512)),
+        ),
+        (
+            vec![says(
+                200,
+                &json!({"choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}]}),
+            )],
+            Fault::Refused,
+        ),
+    ] {
+        let (fault, ..) = answer("openai", "", acts).await;
+        assert_eq!(fault, Err(expected));
+    }
+    // One that does not end is not read to its end.
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n\"{}", "x".repeat(8 << 20));
+    let (fault, ..) = answer("openai", "", vec![Act::Stall(endless)]).await;
+    assert!(matches!(fault, Err(Fault::TooLarge(_))), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_schema_is_asked_without() {
+    let complaint =
+        json!({"error": {"type": "invalid_request_error", "message": "response_format"}});
+    let acts = vec![
+        says(400, &complaint),
+        says(200, &chat("{\"minutes\": 4}")),
+        says(200, &chat("{\"minutes\": 5}")),
+    ];
+    let server = Server::start(acts).await;
+    let world = World::of(&config("openai", &server, ""), "");
+    for expected in ["{\"minutes\":4}", "{\"minutes\":5}"] {
+        let (answer, told) = world.answer(shaped(), json!({"dish": "leek"})).await;
+        assert_eq!(answer.as_deref(), Ok(expected), "{}", lines(&told));
+    }
+    let requests = server.requests();
+    let asked: Vec<bool> = requests
+        .iter()
+        .map(|text| text.contains("json_schema"))
+        .collect();
+    assert_eq!(asked, [true, false, false]);
+    assert!(requests[2].contains("It must pass this JSON Schema"));
+}
+
+async fn stream(kind: &str, more: &str, acts: Vec<Act>) -> (Vec<Result<String, String>>, Told) {
+    stream_of(plain(), kind, more, acts).await
+}
+
+async fn stream_of(
+    entry: Arc<Entry>,
+    kind: &str,
+    more: &str,
+    acts: Vec<Act>,
+) -> (Vec<Result<String, String>>, Told) {
+    let server = Server::start(acts).await;
+    let world = World::of(&config(kind, &server, more), "");
+    let begun = world
+        .models
+        .begin(conversation(1, peer('a'), entry, &json!({})));
+    let ask = LlmAsk {
+        skill: "soup".parse().expect("a name"),
+        task: TaskId::from_random([1; 16]),
+        slot: "skill".to_owned(),
+        variables: json!({"text": "leek"}),
+        temperature: None,
+        max_tokens: None,
+        output_schema: None,
+    };
+    let pieces = match world.models.open(ask).await {
+        Ok(pieces) => {
+            pieces
+                .map(|piece| piece.map_err(|error| error.to_string()))
+                .collect()
+                .await
+        }
+        Err(error) => vec![Err(error.to_string())],
+    };
+    (pieces, begun.end())
+}
+
+const CHAT_EVENTS: [&str; 5] = [
+    r#"{"choices": [{"delta": {"role": "assistant", "content": ""}}]}"#,
+    r#"{"choices": [{"delta": {"content": "Boil "}}]}"#,
+    r#"{"choices": [{"delta": {"content": "it."}, "finish_reason": "stop"}]}"#,
+    r#"{"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 4}}"#,
+    "[DONE]",
+];
+
+const MESSAGE_EVENTS: [&str; 6] = [
+    r#"{"type": "message_start", "message": {"usage": {"input_tokens": 30, "output_tokens": 1}}}"#,
+    r#"{"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Boil "}}"#,
+    r#"{"type": "ping"}"#,
+    r#"{"type": "content_block_delta", "delta": {"type": "text_delta", "text": "it."}}"#,
+    r#"{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}}"#,
+    r#"{"type": "message_stop"}"#,
+];
+
+#[tokio::test]
+async fn streams_of_both_kinds_are_read_and_counted() {
+    for (kind, text) in [
+        ("openai", events(&CHAT_EVENTS)),
+        ("anthropic", events(&MESSAGE_EVENTS)),
+    ] {
+        let (pieces, told) = stream(kind, "", vec![Act::Cut(text)]).await;
+        let pieces: Vec<String> = pieces
+            .into_iter()
+            .map(|piece| piece.expect("text"))
+            .collect();
+        assert_eq!(pieces, ["Boil ", "it."], "{kind}");
+        assert_eq!(
+            (told.questions, told.tokens_in, told.tokens_out),
+            (1, 30, 4),
+            "{kind}"
+        );
+        assert!(told.log.is_empty(), "{}", lines(&told));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_stops_says_so() {
+    let begun = events(&CHAT_EVENTS[..2]);
+    for (act, cause) in [
+        (Act::Cut(begun.clone()), "broke off"),
+        (Act::Stall(begun.clone()), "longer than"),
+        (
+            Act::Cut(format!(
+                "{begun}data: {{\"error\": {{\"type\": \"overloaded\"}}}}\n\n"
+            )),
+            "overloaded",
+        ),
+        (Act::Cut(format!("{begun}data: not json\n\n")), "not JSON"),
+    ] {
+        let (pieces, told) = stream("openai", "timeout = \"300ms\"\n", vec![act]).await;
+        assert_eq!(pieces.first(), Some(&Ok("Boil ".to_owned())));
+        assert!(
+            pieces.last().is_some_and(Result::is_err) && pieces.len() == 2,
+            "{pieces:?}"
+        );
+        assert!(lines(&told).contains(cause), "{cause}: {}", lines(&told));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_begun_again_and_never_bound_for_ever() {
+    let trouble = Act::Say(500, "retry-after: 0\r\n".to_owned(), String::new());
+    let (pieces, told) = stream("openai", "", vec![trouble, Act::Cut(events(&CHAT_EVENTS))]).await;
+    assert_eq!(pieces.len(), 2, "{}", lines(&told));
+    // A line without an end is not kept to its end.
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\ndata: \"{}", "x".repeat(1 << 20));
+    let limits = Limits {
+        host_bytes: coworker_core::Bytes::kib(64),
+        ..Limits::default()
+    };
+    let entry = skill_with(json!(true), json!(true), limits, ModelWish::default());
+    let (pieces, told) = stream_of(entry, "openai", "", vec![Act::Stall(endless)]).await;
+    assert!(pieces.last().is_some_and(Result::is_err));
+    assert!(lines(&told).contains("larger than"), "{}", lines(&told));
+}
