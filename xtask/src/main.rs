@@ -19,7 +19,7 @@ cargo xtask TASK
   test                  every check and every test
   samples [--only rust] build the sample skills into target/skills/
   sidecar               install the XMTP client into target/xmtp-sidecar/
-  interop               install agent-coworker and its bridge into target/interop/
+  interop               install agent-coworker, its bridge and litellm into target/interop/
   bench [GROUP…] [--json] [--smoke]
                         call, start, memory, refusal, hostile, recover, xmtp";
 
@@ -77,7 +77,10 @@ fn set_up_interop(root: &Path) -> Result<()> {
     // Its bridge runs on the Node.js that lies there if the machine's is too old.
     sidecar::sidecar(root)?;
     let out = interop::interop(root)?;
-    say(&format!("agent-coworker is in {}", out.display()));
+    say(&format!(
+        "agent-coworker and litellm are in {}",
+        out.display()
+    ));
     Ok(())
 }
 

@@ -172,10 +172,7 @@ impl Provider {
         let Answer::Whole(answer) = self.ask(transfer, &asked, note).await? else {
             return Err(Fault::Garbled("it came in pieces"));
         };
-        match self.kind {
-            ProviderKind::Anthropic => anthropic::read(&answer),
-            _ => openai::read(&answer),
-        }
+        self.read(&answer)
     }
 
     /// Asks, and returns the answer in pieces.
@@ -195,8 +192,12 @@ impl Provider {
             way: Way::Stream,
             deadline,
         };
-        let Answer::Events(events) = self.ask(transfer, &asked, note).await? else {
-            return Err(Fault::Garbled("it came at once"));
+        let events = match self.ask(transfer, &asked, note).await? {
+            Answer::Events(events) => events,
+            Answer::Whole(answer) => {
+                let pieces = self.read(&answer)?.into_pieces();
+                return Ok(stream::iter(pieces.into_iter().map(Ok)).boxed());
+            }
         };
         let read = match self.kind {
             ProviderKind::Anthropic => anthropic::pieces,
@@ -216,6 +217,13 @@ impl Provider {
             stream::iter(pieces)
         });
         Ok(pieces.boxed())
+    }
+
+    fn read(&self, answer: &serde_json::Value) -> Result<Written, Fault> {
+        match self.kind {
+            ProviderKind::Anthropic => anthropic::read(answer),
+            _ => openai::read(answer),
+        }
     }
 
     fn script(&self) -> Result<Option<&Script>, Fault> {

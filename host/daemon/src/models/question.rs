@@ -93,6 +93,17 @@ impl Turn {
     }
 }
 
+impl Written {
+    /// Returns the answer as if it had come in one piece.
+    pub(super) fn into_pieces(self) -> [Piece; 3] {
+        [
+            Piece::Text(self.text),
+            Piece::Tokens(self.tokens),
+            Piece::End(self.end),
+        ]
+    }
+}
+
 impl Role {
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -136,19 +136,25 @@ impl Transfer {
             let complaint = collect(response, COMPLAINT).await.unwrap_or_default();
             return Err((complained(status, &complaint, &parcel.model), after));
         }
-        match way {
-            Way::Stream => Ok(Answer::Events(events(response, parcel))),
-            Way::Whole => {
-                let body = collect(response, most(parcel))
-                    .await
-                    .map_err(|fault| (fault, None))?;
-                let value = serde_json::from_slice(&body);
-                value
-                    .map(Answer::Whole)
-                    .map_err(|_| (Fault::Garbled("it is not JSON"), None))
-            }
+        // Some servers answer at once whatever they were asked.
+        if way == Way::Stream && !is_json(response.headers()) {
+            return Ok(Answer::Events(events(response, parcel)));
         }
+        let body = collect(response, most(parcel))
+            .await
+            .map_err(|fault| (fault, None))?;
+        let value = serde_json::from_slice(&body);
+        value
+            .map(Answer::Whole)
+            .map_err(|_| (Fault::Garbled("it is not JSON"), None))
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// Returns whether the same question may get an answer a little later.

@@ -280,6 +280,15 @@ async fn streams_of_both_kinds_are_read_and_counted() {
 }
 
 #[tokio::test]
+async fn a_server_that_answers_at_once_is_understood() {
+    let body = message("Boil it.").to_string();
+    let whole = Act::Say(200, "content-type: application/json\r\n".to_owned(), body);
+    let (pieces, told) = stream("anthropic", "", vec![whole]).await;
+    assert_eq!(pieces, [Ok("Boil it.".to_owned())]);
+    assert_eq!((told.tokens_in, told.tokens_out), (30, 4));
+}
+
+#[tokio::test]
 async fn a_stream_that_stops_says_so() {
     let begun = events(&CHAT_EVENTS[..2]);
     for (act, cause) in [
