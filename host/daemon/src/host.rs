@@ -175,7 +175,10 @@ impl Host {
                 allow_grants: options.allow_grants,
                 dev: options.dev,
                 exe: program,
-                models: ModelCheck::new(|_| Some("no model can be asked yet".to_owned())),
+                models: {
+                    let models = models.clone();
+                    ModelCheck::new(move |wish| models.why_unavailable(wish))
+                },
             },
             sandbox.clone(),
             store.clone(),
