@@ -21,6 +21,7 @@ mod import;
 mod interop;
 mod invites;
 mod meeting;
+mod models;
 mod pairs;
 mod peer;
 mod refusals;
