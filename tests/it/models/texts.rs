@@ -14,14 +14,6 @@ fn a_text_answers_a_peer_and_stays_home() {
         answer,
         json!({ "success": true, "result": { "result": "Boil it." } })
     );
-    let card = peer
-        .ask("skill_card_query", json!({ "skill": "soup" }))
-        .payload()
-        .to_string();
-    assert!(
-        card.contains("Knows soups.") && !card.contains("saffron"),
-        "{card}"
-    );
     let task = newest(&place, "soup");
     let used = &task["used"];
     assert_eq!(
@@ -35,6 +27,14 @@ fn a_text_answers_a_peer_and_stays_home() {
     assert!(
         used["cost"].as_f64().is_some_and(|cost| cost > 0.0),
         "{used}"
+    );
+    let card = peer
+        .ask("skill_card_query", json!({ "skill": "soup" }))
+        .payload()
+        .to_string();
+    assert!(
+        card.contains("Knows soups.") && !card.contains("saffron"),
+        "{card}"
     );
     // Nobody else is let in, and a stranger sees nothing.
     let stranger = place.stranger(&serving);

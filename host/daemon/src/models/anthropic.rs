@@ -126,7 +126,10 @@ fn tokens(usage: Option<&Value>) -> Tokens {
         .filter_map(count)
         .sum::<u64>();
     Tokens {
-        read: count("input_tokens").map(|fresh| fresh + cached),
+        // Some proxies say nothing until the end by saying zero.
+        read: count("input_tokens")
+            .map(|fresh| fresh + cached)
+            .filter(|read| *read > 0),
         written: count("output_tokens"),
     }
 }
