@@ -10,3 +10,4 @@ mod meeting;
 mod privacy;
 mod quirks;
 mod scene;
+mod texts;

@@ -26,6 +26,7 @@ mod pairs;
 mod peer;
 mod refusals;
 mod support;
+mod texts;
 mod tidy;
 mod trust;
 mod xmtp;

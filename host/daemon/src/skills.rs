@@ -5,6 +5,7 @@
 mod error;
 mod examine;
 mod files;
+mod imported;
 mod inspect;
 mod loaded;
 mod models;
@@ -33,6 +34,7 @@ use tokio::sync::{Semaphore, watch as channel};
 
 pub use error::SkillsError;
 pub use examine::{Child, ExamineError, Examiner, InProcess};
+pub use imported::Imported;
 pub use models::ModelCheck;
 pub use row::{
     ChangeRow, Configure, Configured, Expose, Inspection, PrivateRow, RolledBack, RowState,
@@ -81,6 +83,7 @@ pub struct SkillsOptions {
 /// The skills of a host.
 #[derive(Debug)]
 pub struct Skills {
+    home: Home,
     state: tokio::sync::Mutex<State>,
     scanner: tokio::sync::Mutex<Scanner>,
     rules: Rules,
@@ -102,6 +105,8 @@ pub struct Skills {
 #[derive(Debug)]
 struct Scanner {
     sources: Vec<Source>,
+    /// Places that were taken up, by the same rules and by nobody's command line.
+    imported: Vec<Source>,
     memory: Memory,
     watch: Watch,
     /// Whether the last look left something for a look soon after it.
@@ -132,8 +137,10 @@ impl Skills {
         examiner: Arc<dyn Examiner>,
     ) -> Result<Arc<Self>, SkillsError> {
         let (sources, named) = source::sources(&options.home, &options.paths)?;
+        let places = store.places().await?;
+        let imported = imported::sources(places.into_iter().map(|row| row.folder));
         let mut ours = vec![options.home.root().to_owned()];
-        ours.extend(sources.iter().map(Source::reach));
+        ours.extend(sources.iter().chain(&imported).map(Source::reach));
         let rules = Rules::new(&options.config, options.allow_grants, options.dev, ours);
         let vault = Vault::open(options.home.clone()).map_err(SkillsError::Copies)?;
         let mut state = State::load(store.approvals().await?, HOST);
@@ -144,9 +151,11 @@ impl Skills {
             .map(|(digest, _)| digest)
             .collect();
         let skills = Arc::new(Self {
+            home: options.home,
             state: tokio::sync::Mutex::new(state),
             scanner: tokio::sync::Mutex::new(Scanner {
                 sources,
+                imported,
                 memory: Memory::default(),
                 watch: Watch::new(),
                 again: false,
@@ -229,7 +238,10 @@ impl Skills {
     async fn look(self: &Arc<Self>, named: Option<&BTreeSet<PathBuf>>) -> Result<(), SkillsError> {
         let mut scanner = self.scanner.lock().await;
         let known: BTreeSet<String> = self.state.lock().await.approved().cloned().collect();
-        let (sources, vault) = (scanner.sources.clone(), self.vault.clone());
+        let (mut sources, vault) = (scanner.sources.clone(), self.vault.clone());
+        let more = scanner.imported.iter().filter(|one| !sources.contains(one));
+        let more: Vec<Source> = more.cloned().collect();
+        sources.extend(more);
         let mut memory = std::mem::take(&mut scanner.memory);
         let read = self.tasks.spawn_blocking(move || {
             let scan = scan::scan(&sources, &known, &mut memory, &vault);

@@ -1,5 +1,6 @@
 //! `skills`: what there is, what it may do, and who sees it.
 
+mod import;
 mod inspection;
 
 pub(super) use inspection::{changes as change_lines, review};
@@ -50,6 +51,8 @@ pub(super) enum Command {
     New(new::Options),
     /// Say whether a component can be served, and what it could ever do
     Check(check::Options),
+    /// Serve skills of other programs where they lie
+    Import(import::Options),
 }
 
 /// What to approve.
@@ -117,6 +120,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), Failu
         }
         Command::New(options) => new::run(context, &options)?,
         Command::Check(options) => check::run(context, options).await?,
+        Command::Import(options) => import::run(context, options).await?,
     }
     Ok(())
 }

@@ -166,13 +166,29 @@ impl Ui {
         self.question(question) && tokio::task::spawn_blocking(is_yes).await.unwrap_or(false)
     }
 
+    /// Asks for words on the terminal. Without one, there are none.
+    pub(super) fn ask(&self, question: &str) -> Vec<String> {
+        let mut answer = String::new();
+        if !self.prompt(question) || io::stdin().lock().read_line(&mut answer).is_err() {
+            return Vec::new();
+        }
+        let words = answer
+            .split([' ', ',', '\n'])
+            .filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    }
+
     fn question(&self, question: &str) -> bool {
+        self.prompt(&format!("{question} [y/N]"))
+    }
+
+    fn prompt(&self, question: &str) -> bool {
         if !self.can_ask() {
             return false;
         }
         self.erase();
         let mut err = io::stderr();
-        write!(err, "{question} [y/N] ")
+        write!(err, "{question} ")
             .and_then(|()| err.flush())
             .is_ok()
     }

@@ -94,7 +94,7 @@ fn report(ui: &Ui, wrapped: &Wrapped, answer: &Value) {
                 ui.line(&format!("  {tier}  the same as {lower}"));
             }
             (skills, _) => {
-                ui.line(&format!("  {tier}"));
+                ui.line(&format!("  {}", view.tier));
                 skills.iter().for_each(|card| ui.pretty(card));
             }
         }

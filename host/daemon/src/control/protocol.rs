@@ -75,6 +75,19 @@ pub enum Request {
         name: String,
     },
 
+    /// Serve skills from folders where they lie, from now on. Answer: `[{"place", "imported_at", "skills": [row]}]`.
+    SkillsImport {
+        /// The folders, each with a SKILL.md or a component.
+        places: Vec<String>,
+    },
+    /// The folders that are served where they lie. Answer: as for `SkillsImport`.
+    SkillsImported {},
+    /// No longer serve a folder where it lies. Answer: its row as it was.
+    SkillsForget {
+        /// The folder, its name, or its skill's.
+        name: String,
+    },
+
     /// Every peer that is more than a stranger, or blocked. Answer: `[{"peer", "name", "claimed_name", "tier",
     /// "blocked", "lease": null or {"tier", "until_at", "calls_left", "skills": null or [name]}}]`.
     TrustList {},

@@ -18,6 +18,9 @@ impl Host {
                 | Request::SkillsConfigure { .. }
                 | Request::SkillsPreview { .. }
                 | Request::SkillsRollback { .. }
+                | Request::SkillsImport { .. }
+                | Request::SkillsImported {}
+                | Request::SkillsForget { .. }
                 | Request::Call { .. }
                 | Request::Doctor {}
         );
@@ -38,7 +41,10 @@ impl Host {
             | Request::SkillsHide { .. }
             | Request::SkillsConfigure { .. }
             | Request::SkillsPreview { .. }
-            | Request::SkillsRollback { .. } => self.shelve(request).await,
+            | Request::SkillsRollback { .. }
+            | Request::SkillsImport { .. }
+            | Request::SkillsImported {}
+            | Request::SkillsForget { .. } => self.shelve(request).await,
             Request::TrustList {} => self.trust_list(),
             Request::TrustSet {
                 peer,

@@ -1,5 +1,7 @@
 //! Skills, as the owner asks for them: one door to the folder's own answers.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -33,6 +35,12 @@ impl Host {
                 Ok(json!({ "tier": tier, "skills": skills.preview(tier).await }))
             }
             Request::SkillsRollback { name } => value(&skills.rollback(&name).await?),
+            Request::SkillsImport { places } => {
+                let places: Vec<PathBuf> = places.into_iter().map(PathBuf::from).collect();
+                value(&skills.import(&places).await?)
+            }
+            Request::SkillsImported {} => value(&skills.imported().await?),
+            Request::SkillsForget { name } => value(&skills.forget(&name).await?),
             _ => Err(Failure::internal("this is no request about skills")),
         }
     }

@@ -30,6 +30,9 @@ pub enum SkillsError {
     /// Nothing has that name.
     #[error("there is no skill or file {0:?}")]
     NotFound(String),
+    /// No such folder was taken up.
+    #[error("nothing was imported as {0:?}")]
+    NotImported(String),
     /// Several files offer the name.
     #[error("several files offer {name:?}")]
     Ambiguous {
@@ -107,6 +110,7 @@ impl SkillsError {
                 "check the space on the disk and the folder `approved` of the home".to_owned()
             }
             Self::NotFound(_) => "see `coworker-host skills list`".to_owned(),
+            Self::NotImported(_) => "see `coworker-host skills import --list`".to_owned(),
             Self::Ambiguous { name, files } => {
                 format!(
                     "write {}",

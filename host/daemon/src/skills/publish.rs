@@ -204,7 +204,7 @@ impl Skills {
             }
         }
         for grant in &approved.reviewed.grants.fs {
-            match real_folder(&grant.host, &self.rules.ours) {
+            match real_folder(&grant.host, &self.rules.ours()) {
                 Ok(real) if real == grant.host => {}
                 Ok(_) => return Some(format!("the folder {:?} now leads elsewhere", grant.host)),
                 Err(error) => return Some(error.to_string()),

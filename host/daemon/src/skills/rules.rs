@@ -1,6 +1,7 @@
 //! What the owner decided for all skills at once.
 
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::{Config, LimitsConfig, Updates, Visibility};
 
@@ -18,7 +19,7 @@ pub(crate) struct Rules {
     /// Limits and their ceilings.
     pub(crate) limits: LimitsConfig,
     /// Folders that no skill may reach.
-    pub(crate) ours: Vec<PathBuf>,
+    ours: Arc<RwLock<Arc<[PathBuf]>>>,
 }
 
 impl Rules {
@@ -30,7 +31,23 @@ impl Rules {
             dev,
             allow_grants,
             limits: config.limits.clone(),
-            ours,
+            ours: Arc::new(RwLock::new(ours.into())),
+        }
+    }
+
+    /// Returns the folders that no skill may reach.
+    pub(crate) fn ours(&self) -> Arc<[PathBuf]> {
+        self.ours
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps skills off a further folder.
+    pub(crate) fn keep_off(&self, folder: PathBuf) {
+        let mut ours = self.ours.write().unwrap_or_else(PoisonError::into_inner);
+        if !ours.contains(&folder) {
+            *ours = ours.iter().cloned().chain([folder]).collect();
         }
     }
 }

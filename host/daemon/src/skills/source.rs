@@ -49,7 +49,8 @@ pub(crate) fn sources(
     Ok((sources, named))
 }
 
-fn place(real: &Path) -> Result<Source, String> {
+/// Returns what a path stands for.
+pub(crate) fn place(real: &Path) -> Result<Source, String> {
     if real.to_str().is_none() {
         return Err("its name is not Unicode".to_owned());
     }

@@ -172,7 +172,7 @@ impl State {
         wishes
             .and_then(|wishes| {
                 let skill = (snapshot.body, examined.as_ref(), snapshot.package.as_ref());
-                text::review(skill, &wishes, &rules.limits, &rules.ours)
+                text::review(skill, &wishes, &rules.limits, &rules.ours())
             })
             .map(Box::new)
             .map_err(|error| Standing::Broken(format!("{}: {error}", snapshot.text_name)))

@@ -4,6 +4,7 @@
 mod child;
 mod folder;
 mod grants;
+mod imported;
 mod life;
 mod names;
 mod package;

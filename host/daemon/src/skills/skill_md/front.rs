@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, NonFiniteFloatPolicy, Options};
 
 use super::{SkillMdError, mend};
@@ -17,6 +18,7 @@ const DEPTH: usize = 40;
 const NODES: usize = 10_000;
 /// How many aliases, and how many anchors, it may use.
 const ALIASES: usize = 100;
+const EXPANDS: &str = "its anchors and aliases repeat more than is read";
 
 /// Keys and values, as written at the top.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -105,21 +107,38 @@ fn problem(error: &Error) -> Problem {
     while let Error::AliasError { error, .. } = inner {
         inner = error;
     }
-    let text = error.to_string();
-    let why = text.lines().next().unwrap_or_default().to_owned();
     match inner {
-        Error::Budget { .. }
-        | Error::AliasReplayCounterOverflow { .. }
+        Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => Problem::Hostile(why),
-        // The parser below has a bound of its own for what nests, and no kind for it.
-        _ if why.contains("recursion limit") => Problem::Hostile(why),
-        _ => Problem::Wrong {
-            line: error.location().map_or(1, |at| at.line()),
-            why,
-        },
+        | Error::AliasReplayStackDepthExceeded { .. } => Problem::Hostile(EXPANDS.to_owned()),
+        Error::Budget { breach, .. } => Problem::Hostile(match breach {
+            BudgetBreach::Depth { .. } => format!("it nests deeper than {DEPTH} levels"),
+            BudgetBreach::Aliases { .. }
+            | BudgetBreach::Anchors { .. }
+            | BudgetBreach::RecordedAnchorEvents { .. }
+            | BudgetBreach::RecordedAnchorBytes { .. }
+            | BudgetBreach::MergeKeys { .. } => EXPANDS.to_owned(),
+            _ => format!("it holds more than {NODES} keys and values, or more text than is read"),
+        }),
+        _ => {
+            let why = sentence(&error.to_string());
+            // The parser below has a bound of its own for what nests, and no kind for it.
+            if why.contains("recursion limit") {
+                return Problem::Hostile(format!("it nests deeper than {DEPTH} levels"));
+            }
+            let line = error.location().map_or(1, |at| at.line());
+            Problem::Wrong { line, why }
+        }
     }
+}
+
+/// Returns what the library says, without its advice to programmers and without its own count of lines.
+fn sentence(text: &str) -> String {
+    let text = text.lines().next().unwrap_or_default();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let text = text.split(", set ").next().unwrap_or_default();
+    text.trim_end_matches([':', ' ']).to_owned()
 }
 
 impl Front {

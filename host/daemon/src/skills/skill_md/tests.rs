@@ -1,5 +1,7 @@
+mod corpus;
 mod hostile;
 mod nasty;
+mod properties;
 
 use serde_json::{Value, json};
 
