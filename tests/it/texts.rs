@@ -349,3 +349,69 @@ fn skills_of_other_programs_are_served_where_they_lie() {
         assert!(ended.stderr.contains(words), "{}", ended.seen());
     }
 }
+
+/// Returns a sample that is a text.
+fn sample() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-skills/release-notes")
+}
+
+#[test]
+fn the_sample_answers_in_the_form_that_it_publishes() {
+    let config = format!("{EXPOSED}[llm.scripted]\nscript = \"script.toml\"\n");
+    let place = Place::configured(&config);
+    place.write(
+        "home/script.toml",
+        "[[rule]]\nsystem_contains = \"How we write release notes\"\ncontains = \"dark mode\"\n\
+         json = { headline = \"Kite has a dark mode\", new = [\"Switch to a dark appearance.\"], fixed = [], to_do = [] }\n",
+    );
+    let wrapped = json_of(&place, &["wrap", sample().to_str().expect("plain")]);
+    for empty in ["warnings", "leaks", "repeats", "asks"] {
+        assert_eq!(wrapped[empty], json!([]), "{empty}");
+    }
+    let served = place.path("home/skills/release-notes");
+    std::fs::create_dir(&served).expect("a folder");
+    std::fs::copy(sample().join("SKILL.md"), served.join("SKILL.md")).expect("copied");
+    let serving = place.serve(&[]);
+    place.wait_for("release-notes", "exposed");
+    let peer = place.peer(&serving, "known");
+    assert_eq!(peer.discover(), ["release-notes"]);
+    let answer = peer.call(
+        "release-notes",
+        json!({ "product": "Kite", "changes": ["feat: dark mode"] }),
+    );
+    assert_eq!(
+        answer["result"]["headline"], "Kite has a dark mode",
+        "{answer}"
+    );
+    for wrong in [
+        json!({ "product": "Kite" }),
+        json!({ "product": "Kite", "changes": [] }),
+        json!({ "product": 1, "changes": ["x"] }),
+    ] {
+        assert_eq!(
+            peer.call("release-notes", wrong)["error_code"],
+            "INVALID_INPUT"
+        );
+    }
+    // Another text, saved, answers the next call: the card is the same.
+    let text = std::fs::read_to_string(sample().join("SKILL.md")).expect("a text");
+    let other = text.replace(
+        "How we write release notes",
+        "How nobody writes release notes",
+    );
+    std::fs::write(served.join("SKILL.md"), other).expect("written");
+    let before = wrapped["digest"].clone();
+    crate::peer::until("the other text is served", || {
+        place
+            .row("release-notes")
+            .filter(|row| row["digest"] != before && row["update"].is_null())
+    });
+    let unruled = peer.call(
+        "release-notes",
+        json!({ "product": "Kite", "changes": ["feat: dark mode"] }),
+    );
+    assert_eq!(
+        unruled["success"], false,
+        "no rule fits the other text: {unruled}"
+    );
+}

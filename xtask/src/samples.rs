@@ -10,6 +10,9 @@ use crate::wasm::{self, Python, Rust};
 
 mod fixture;
 
+/// Samples that are a SKILL.md and no code: they are served as they are.
+const TEXTS: [&str; 1] = ["release-notes"];
+
 /// A language that samples are written in.
 #[derive(Clone, Copy)]
 enum Language {
@@ -27,7 +30,21 @@ pub(crate) fn samples(root: &Path, only_rust: bool) -> Result<PathBuf> {
     for language in if only_rust { &[Rust] } else { all } {
         skill(root, &out, *language)?;
     }
+    for name in TEXTS {
+        text(&root.join("sample-skills").join(name), &out.join(name))?;
+    }
     Ok(out)
+}
+
+/// Puts a skill that is a text where it is served, unless it is there.
+fn text(source: &Path, out: &Path) -> Result<()> {
+    let name = "SKILL.md";
+    let text = std::fs::read(source.join(name))
+        .with_context(|| format!("read {}", source.join(name).display()))?;
+    if std::fs::read(out.join(name)).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    put(&source.join(name), &out.join(name))
 }
 
 fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {

@@ -26,7 +26,7 @@ const COMMIT: Duration = Duration::from_secs(2);
 /// What to serve, and where.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Skills to serve besides the home's: a .wasm file, or a folder of skills
+    /// Skills to serve besides the home's: a .wasm file, a folder with a SKILL.md, or a folder of skills
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The network that carries messages
@@ -58,7 +58,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
                 .filter(|path| path.exists())
                 .ok_or_else(|| {
                     Failure::usage(format!("there is nothing at {}", path.display()))
-                        .hint("name a .wasm file or a folder of skills")
+                        .hint("name a .wasm file, a folder with a SKILL.md, or a folder of skills")
                 })?,
         );
     }

@@ -49,7 +49,7 @@ pub(super) enum Command {
     },
     /// Write a project for a new skill
     New(new::Options),
-    /// Say whether a component can be served, and what it could ever do
+    /// Say whether a component or a SKILL.md can be served, and what it could ever do
     Check(check::Options),
     /// Serve skills of other programs where they lie
     Import(import::Options),
@@ -149,7 +149,7 @@ fn list(ui: &Ui, answer: &Value) {
         })
         .collect();
     if rows.is_empty() {
-        ui.advise("no skills yet: copy a .wasm file into the home's skills folder");
+        ui.advise("no skills yet: copy a .wasm file, or a folder with a SKILL.md, into the home's skills folder");
     } else {
         ui.table(
             &[
