@@ -21,6 +21,39 @@ class Failed(Exception):
     """Work that failed; callers see the text, but of no other exception."""
 
 
+class ModelError(Failed):
+    """A model gave no answer; `kind` is no-such-slot, invalid-request, unavailable, limit-reached or rejected."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        super().__init__(_REASONS.get(kind, "no model can be reached now"))
+
+
+_REASONS = {
+    "no-such-slot": "no model is set up for this",
+    "invalid-request": "the model cannot be asked that",
+    "unavailable": "no model can be reached now",
+    "limit-reached": "this call has used up its share of the model",
+    "rejected": "the model's answer may not be passed on",
+}
+
+# What answers `ask`: in a host the owner's model, in a test whatever the test puts here, a function of slot, variables
+# and options.
+model = None
+
+
+def ask(slot, variables, schema=None, temperature=None, max_tokens=None):
+    """Asks the model behind `slot`, a private text of the owner's, and returns what it writes. Needs the grant `llm` and
+    the world `skill-llm`.
+
+    `variables` is a dict of JSON values; it reaches the model as data, never as text of the prompt. With a `schema` the
+    answer is JSON text that passes it.
+    """
+    if model is None:
+        raise ModelError("unavailable")
+    return model(slot, variables, {"schema": schema, "temperature": temperature, "max_tokens": max_tokens})
+
+
 def skill(*, output, name=None, version=None, when_to_use=None, category=None, min_tier="known", describe=None):
     """Makes a skill of a function.
 

@@ -56,6 +56,7 @@ fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
             let sources = [
                 root.join("guest-sdk/rust"),
                 samples.join("icy"),
+                samples.join("meeting-notes"),
                 samples.join("text-tools"),
             ];
             let manifest = [
@@ -63,7 +64,8 @@ fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
                 samples.join("Cargo.lock"),
                 world.clone(),
             ];
-            let outs = [place("icy"), place("text-tools")];
+            let notes = root.join("target/guests/meeting-notes.wasm");
+            let outs = [place("icy"), place("text-tools"), notes];
             fresh(
                 &sources.iter().chain(&manifest).collect::<Vec<_>>(),
                 &outs,
@@ -71,9 +73,11 @@ fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
                     crate::complain("==> building the Rust skills");
                     let built = Rust::find()?.build(&samples, &root.join("target/guests"))?;
                     put(&built.join("icy.wasm"), &outs[0])?;
-                    put(&built.join("text_tools.wasm"), &outs[1])
+                    put(&built.join("text_tools.wasm"), &outs[1])?;
+                    put(&built.join("meeting_notes.wasm"), &outs[2])
                 },
             )?;
+            with_texts(&samples.join("meeting-notes"), Some(&outs[2]), out)?;
         }
         Language::TypeScript => {
             let folder = samples.join("json-tools");
@@ -94,21 +98,10 @@ fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
             )?;
         }
         Language::Python => {
-            let (folder, sdk) = (samples.join("dates"), root.join("guest-sdk/python"));
-            let outs = [place("dates")];
-            fresh(&[&folder, &sdk, &world], &outs, || {
-                crate::complain("==> building the Python skill");
-                let built = root.join("target/guests/dates.wasm");
-                std::fs::create_dir_all(root.join("target/guests"))?;
-                let mut make = Python::open(&root.join("target"))?.program("componentize-py");
-                make.arg("-q")
-                    .arg("-d")
-                    .arg(&world)
-                    .args(["-w", "skill", "componentize", "-p"])
-                    .arg(&folder);
-                wasm::run(make.arg("-p").arg(&sdk).arg("-o").arg(&built).arg("app"))?;
-                put(&built, &outs[0])
-            })?;
+            python(root, "dates", "skill", &place("dates"))?;
+            let built = root.join("target/guests/mail-desk.wasm");
+            python(root, "mail-desk", "skill-llm", &built)?;
+            with_texts(&samples.join("mail-desk"), Some(&built), out)?;
         }
         Language::C => {
             let (folder, sdk) = (samples.join("checksums"), root.join("guest-sdk/c"));
@@ -124,6 +117,48 @@ fn skill(root: &Path, out: &Path, language: Language) -> Result<()> {
                 )?;
                 put(&built, &outs[0])
             })?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds a Python skill for a world.
+fn python(root: &Path, name: &str, world: &str, out: &PathBuf) -> Result<()> {
+    let (folder, sdk) = (
+        root.join("sample-skills").join(name),
+        root.join("guest-sdk/python"),
+    );
+    let wit = root.join("wit");
+    fresh(&[&folder, &sdk, &wit], std::slice::from_ref(out), || {
+        crate::complain(&format!("==> building the Python skill {name}"));
+        let built = root.join(format!("target/guests/{name}.new.wasm"));
+        std::fs::create_dir_all(root.join("target/guests"))?;
+        let mut make = Python::open(&root.join("target"))?.program("componentize-py");
+        make.arg("-q")
+            .arg("-d")
+            .arg(&wit)
+            .args(["-w", world, "componentize", "-p"])
+            .arg(&folder);
+        wasm::run(make.arg("-p").arg(&sdk).arg("-o").arg(&built).arg("app"))?;
+        put(&built, out)
+    })
+}
+
+/// Lays a skill out as a folder: its component, if it has one, its texts and what it asks for.
+fn with_texts(folder: &Path, component: Option<&Path>, out: &Path) -> Result<()> {
+    let to = out.join(folder.file_name().unwrap_or_default());
+    let texts = ["SKILL.md", "grants.toml"].map(|name| (folder.join(name), to.join(name)));
+    let component = component.map(|from| (from.to_owned(), to.join("skill.wasm")));
+    for (from, to) in texts
+        .into_iter()
+        .filter(|(from, _)| from.is_file())
+        .chain(component)
+    {
+        // What is there already stays as it is: a running host would look at it again.
+        let same =
+            std::fs::read(&to).is_ok_and(|have| std::fs::read(&from).is_ok_and(|new| new == have));
+        if !same {
+            put(&from, &to)?;
         }
     }
     Ok(())
@@ -172,13 +207,15 @@ pub(crate) fn test(root: &Path) -> Result<()> {
     }
     let python = Python::open(&root.join("target"))?;
     let sdk = root.join("guest-sdk/python");
-    wasm::run(
-        python
-            .python()
-            .current_dir(samples.join("dates"))
-            .env("PYTHONPATH", sdk)
-            .args(["-B", "-m", "unittest"]),
-    )?;
+    for name in ["dates", "mail-desk"] {
+        wasm::run(
+            python
+                .python()
+                .current_dir(samples.join(name))
+                .env("PYTHONPATH", &sdk)
+                .args(["-B", "-m", "unittest"]),
+        )?;
+    }
     let (folder, sdk, out) = (
         samples.join("checksums"),
         root.join("guest-sdk/c"),

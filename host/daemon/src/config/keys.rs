@@ -237,7 +237,7 @@ const LLM: &[(&str, &str)] = &[
     ),
     (
         "max_tokens",
-        "The most tokens of an answer, where a skill says nothing; without it, 4096",
+        "The most tokens of an answer, where a skill says nothing; without it, 8192",
     ),
     (
         "structured",
