@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use coworker_core::budget::{Books, Budget, Spent};
-use coworker_core::{Body, Entry, ModelWish, PeerId, TaskId, Tier, Timestamp};
+use coworker_core::{Body, Entry, ModelWish, PeerId, Scheme, TaskId, Tier, Timestamp};
 
 pub use choice::providers;
 pub use conversation::{Begun, Conversation, Told};
@@ -59,7 +59,7 @@ impl Models {
         home: &Path,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let transfer = Transfer::new().map_err(|error| {
+        let transfer = Transfer::new(&environment).map_err(|error| {
             Failure::internal("the client of models cannot be set up").cause(error.to_string())
         })?;
         Ok(Self(Arc::new(Inner {
@@ -80,13 +80,14 @@ impl Models {
         let Timestamp(now) = clock::now();
         let today = Timestamp(now - now.rem_euclid(24 * 3_600 * 1_000_000));
         for row in store.spent_since(today).await? {
-            let is_trusted = tier(&row.peer) >= Tier::Known;
+            // Whatever tier the owner took for a try, it was the owner who asked.
+            let is_trusted = row.peer.scheme() == Scheme::Local || tier(&row.peer) >= Tier::Known;
             let used = Spent {
                 calls: row.calls,
                 tokens: row.tokens,
                 cost: row.cost,
             };
-            let peer = row.peer.to_string();
+            let peer = conversation::payer(&row.peer);
             self.0
                 .books()
                 .restore(&peer, is_trusted, &row.skill, used, row.at);

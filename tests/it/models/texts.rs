@@ -199,7 +199,16 @@ fn a_revocation_ends_a_question_and_a_restart_asks_once_more() {
     crate::peer::until("the model is asked again", running);
     assert_eq!(newest(&place, "soup")["attempts"], 2);
     drop(serving);
-    let _serving = place.serve(&[]);
+    let serving = place.serve(&[]);
     let answer = peer.answer(&correlation).payload();
     assert_eq!(answer["error_code"], "INTERRUPTED");
+    // It was there at each of these deaths, and caused none of them.
+    peer.say(
+        "task_request",
+        json!({ "skill": "soup", "input": { "input": "pea" } }),
+    );
+    crate::peer::until("the model is asked", running);
+    drop(serving);
+    let _serving = place.serve(&[]);
+    place.wait_for("soup", "exposed");
 }

@@ -12,7 +12,7 @@ use super::choice::Chosen;
 use super::conversation::Conversation;
 use super::let_through::{Window, let_through};
 use super::provider::{Pieces, estimated};
-use super::question::{End, Piece, Question, Tokens, Turn};
+use super::question::{End, Piece, Question, Tokens, Turn, Written};
 use super::{Fault, Inner};
 use crate::clock;
 use crate::store::LogLevel;
@@ -53,22 +53,33 @@ impl Inner {
             .provider
             .whole(&self.transfer, question, conversation.deadline, &note)
             .await;
-        let most = question.most;
-        let answered = asked.and_then(|written| {
-            asking.settle(written.tokens, written.text.len());
-            asking.look_at(written.end)?;
-            if written.text.len() > most {
-                return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
-            }
-            if written.text.trim().is_empty() {
-                return Err(Fault::Empty);
-            }
-            Ok(Answered {
-                text: let_through(conversation, written.text)?,
-                tokens: written.tokens,
-            })
-        });
+        let answered = match asked {
+            Ok(written) => self.look_at(conversation, &mut asking, written).await,
+            Err(fault) => Err(fault),
+        };
         answered.inspect_err(|fault| asking.failed(fault))
+    }
+
+    /// Books what a whole answer used, and returns what of it may be passed on.
+    async fn look_at(
+        &self,
+        conversation: &Conversation,
+        asking: &mut Asking,
+        written: Written,
+    ) -> Result<Answered, Fault> {
+        asking.settle(written.tokens, written.text.len());
+        asking.look_at(written.end)?;
+        let most = asking.question.most;
+        if written.text.len() > most {
+            return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
+        }
+        if written.text.trim().is_empty() {
+            return Err(Fault::Empty);
+        }
+        Ok(Answered {
+            text: let_through(self, conversation, written.text).await?,
+            tokens: written.tokens,
+        })
     }
 
     /// Asks, and returns the answer in pieces.
@@ -121,9 +132,8 @@ impl Inner {
             most: wanted.most,
         };
         let most = most(&chosen, &question);
-        let peer = conversation.peer.to_string();
         let claim = Claim {
-            peer: &peer,
+            peer: &conversation.payer,
             skill: conversation.entry.name(),
             most,
             trusted: &conversation.trusted,
@@ -274,7 +284,12 @@ impl Flow {
                     if self.written > most {
                         return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
                     }
-                    let text = self.window.push(&self.asking.conversation, &text)?;
+                    let Asking {
+                        inner,
+                        conversation,
+                        ..
+                    } = &self.asking;
+                    let text = self.window.push(inner, conversation, &text).await?;
                     if !text.is_empty() {
                         return Ok(text);
                     }
@@ -294,7 +309,12 @@ impl Flow {
                     if self.written == 0 {
                         return Err(Fault::Empty);
                     }
-                    return self.window.end(&self.asking.conversation);
+                    let Asking {
+                        inner,
+                        conversation,
+                        ..
+                    } = &self.asking;
+                    return self.window.end(inner, conversation).await;
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use coworker_core::budget::Cost;
-use coworker_core::{Entry, PeerId, TaskId, Tier};
+use coworker_core::{Entry, PeerId, Scheme, TaskId, Tier};
 use tokio::time::Instant;
 
 use super::{Fault, Inner};
@@ -27,8 +27,10 @@ pub struct Conversation {
     pub entry: Arc<Entry>,
     /// The caller's own input, validated and written again.
     pub input: String,
-    /// Every peer of tier 1 and more, by id: the budget keeps a share for each.
-    pub trusted: HashSet<String>,
+    /// Under which name the budget knows the caller.
+    pub(super) payer: String,
+    /// Every payer of tier 1 and more: the budget keeps a share for each.
+    pub(super) trusted: HashSet<String>,
     /// When an answer is of no more use.
     pub deadline: Instant,
     told: Mutex<Told>,
@@ -62,14 +64,18 @@ pub struct Begun {
 }
 
 impl Conversation {
-    /// Returns the conversation of a call.
+    /// Returns the conversation of a call; `trusted` are all peers of tier 1 and more, by id.
     pub fn new(
         task: TaskId,
         (peer, tier): (PeerId, Tier),
         entry: Arc<Entry>,
         input: String,
-        trusted: HashSet<String>,
+        mut trusted: HashSet<String>,
     ) -> Self {
+        let payer = payer(&peer);
+        if tier >= Tier::Known {
+            trusted.insert(payer.clone());
+        }
         let deadline = Instant::now() + entry.limits.wall.0;
         Self {
             task,
@@ -77,6 +83,7 @@ impl Conversation {
             tier,
             entry,
             input,
+            payer,
             trusted,
             deadline,
             told: Mutex::default(),
@@ -117,6 +124,14 @@ impl Conversation {
 
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns under which name the budget knows a peer. The owner's sessions, each of which is a peer of its own, are one.
+pub(super) fn payer(peer: &PeerId) -> String {
+    match peer.scheme() {
+        Scheme::Local => "local:owner".to_owned(),
+        _ => peer.to_string(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The one place through which everything passes that a model wrote, before a guest or a peer can see it.
 
-use super::Fault;
 use super::conversation::Conversation;
+use super::{Fault, Inner};
 
 /// Returns what may be passed on of a whole answer, or why nothing of it may.
 ///
 /// Nothing is held back yet.
-pub(super) fn let_through(_: &Conversation, text: String) -> Result<String, Fault> {
+pub(super) async fn let_through(
+    _: &Inner,
+    _: &Conversation,
+    text: String,
+) -> Result<String, Fault> {
     Ok(text)
 }
 
@@ -18,17 +22,22 @@ pub(super) struct Window {
 
 impl Window {
     /// Takes the next piece in, and returns what may go of all that came so far.
-    pub(super) fn push(
+    pub(super) async fn push(
         &mut self,
+        inner: &Inner,
         conversation: &Conversation,
         piece: &str,
     ) -> Result<String, Fault> {
         self.held.push_str(piece);
-        let_through(conversation, std::mem::take(&mut self.held))
+        let_through(inner, conversation, std::mem::take(&mut self.held)).await
     }
 
     /// Returns what was held back to the end.
-    pub(super) fn end(&mut self, conversation: &Conversation) -> Result<String, Fault> {
-        let_through(conversation, std::mem::take(&mut self.held))
+    pub(super) async fn end(
+        &mut self,
+        inner: &Inner,
+        conversation: &Conversation,
+    ) -> Result<String, Fault> {
+        let_through(inner, conversation, std::mem::take(&mut self.held)).await
     }
 }

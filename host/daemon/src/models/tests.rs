@@ -33,14 +33,15 @@ impl World {
     }
 
     fn of(config: &str, script: &str) -> Self {
+        Self::with(config, script, |_| Some("sk-secret".to_owned()))
+    }
+
+    fn with(config: &str, script: &str, environment: impl Fn(&str) -> Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("script.toml"), script).expect("written");
         let settings =
             Config::parse(Path::new("config.toml"), config, &[]).expect("a configuration");
-        let models = Models::new(&settings.config, folder.path(), |_| {
-            Some("sk-secret".to_owned())
-        })
-        .expect("a client");
+        let models = Models::new(&settings.config, folder.path(), environment).expect("a client");
         Self {
             models,
             _folder: folder,

@@ -72,11 +72,17 @@ pub(super) enum Answer {
 pub(super) type Events = BoxStream<'static, Result<Value, Fault>>;
 
 impl Transfer {
-    /// Opens the pool.
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
+    /// Opens the pool. Of the environment's proxies only those are used that cannot read along.
+    pub(super) fn new(
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, reqwest::Error> {
+        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .into_iter()
+            .find_map(|name| environment(name)?.parse::<Url>().ok());
         // Fails only if another provider was installed before, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
+            .proxy(proxied(proxy))
             // A redirect would carry key and prompt elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
@@ -148,6 +154,12 @@ impl Transfer {
             .map(Answer::Whole)
             .map_err(|_| (Fault::Garbled("it is not JSON"), None))
     }
+}
+
+/// Returns the way through a proxy: for TLS alone, which it passes on sealed. Without TLS it would read key and prompt.
+fn proxied(proxy: Option<Url>) -> reqwest::Proxy {
+    let through = move |url: &Url| proxy.clone().filter(|_| url.scheme() == "https");
+    reqwest::Proxy::custom(through).no_proxy(reqwest::NoProxy::from_env())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

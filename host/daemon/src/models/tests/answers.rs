@@ -295,6 +295,31 @@ async fn one_peer_at_its_budget_and_another_that_is_not() {
     }
 }
 
+#[tokio::test]
+async fn the_owners_sessions_are_one_caller_that_no_stranger_stands_in_the_way_of() {
+    let script = "[[rule]]\nanswer = \"Boil it.\"\n";
+    let world = World::scripted(script, "[budget]\npeer_calls_per_minute = 2\n");
+    let ask = async |who: &str, tier: Tier| {
+        let task = TaskId::from_random([8; 16]);
+        let caller = (who.parse().expect("a peer"), tier);
+        let input = json!({"input": "x"}).to_string();
+        let conversation = Conversation::new(task, caller, plain(), input, HashSet::new());
+        world.models.begin(conversation).answer().await.is_ok()
+    };
+    let stranger = peer('f').to_string();
+    for expected in [true, true, false] {
+        assert_eq!(ask(&stranger, Tier::Untrusted).await, expected);
+    }
+    // Each session has an id of its own.
+    for (session, expected) in [
+        ("local:one", true),
+        ("local:two", true),
+        ("local:three", false),
+    ] {
+        assert_eq!(ask(session, Tier::Privileged).await, expected);
+    }
+}
+
 /// Puts a task into the store that asked a model just now.
 async fn asked_before(store: &Store) {
     let (task, now) = (TaskId::from_random([9; 16]), clock::now());

@@ -154,6 +154,34 @@ async fn nobody_there_is_told_without_the_address() {
 }
 
 #[tokio::test]
+async fn a_proxy_carries_what_it_cannot_read_and_nothing_else() {
+    let proxy = Server::start(vec![Act::HangUp]).await;
+    for (base, asked) in [
+        ("http://127.0.0.1:9/v1", None),
+        (
+            "https://example.invalid/v1",
+            Some("CONNECT example.invalid:443 HTTP/1.1"),
+        ),
+    ] {
+        let config = format!(
+            "[llm.mine]\nkind = \"openai\"\nbase_url = \"{base}\"\nmodel = \"m\"\nkey_env = \"KEY\"\n"
+        );
+        let environment = |name: &str| match name {
+            "HTTPS_PROXY" | "HTTP_PROXY" | "http_proxy" => Some(proxy.url.clone()),
+            "KEY" => Some("sk-secret".to_owned()),
+            _ => None,
+        };
+        let world = World::with(&config, "", environment);
+        let (fault, _) = world.answer(plain(), json!({"input": "x"})).await;
+        assert!(matches!(fault, Err(Fault::Unreachable(_))), "{fault:?}");
+        let requests = proxy.requests();
+        let first = requests.first().and_then(|request| request.lines().next());
+        assert_eq!(first, asked);
+        assert!(!requests.concat().contains("sk-secret"));
+    }
+}
+
+#[tokio::test]
 async fn answers_that_are_none_are_told_apart() {
     let text = |body: &str| vec![Act::Say(200, String::new(), body.to_owned())];
     for (acts, expected) in [
