@@ -249,7 +249,7 @@ impl Skills {
         });
         let (scan, memory) = read.await.map_err(|_| SkillsError::Stopping)?;
         scanner.memory = memory;
-        scanner.watch.set(&scan.folders);
+        scanner.watch.set(&scan.folders, &scan.empty);
         scanner.again = scan.again;
         let mut state = self.state.lock().await;
         state.take(scan, named);

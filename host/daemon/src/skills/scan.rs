@@ -90,6 +90,8 @@ pub(crate) struct Scan {
     pub(crate) ignored: Vec<(String, String)>,
     /// Folders to watch.
     pub(crate) folders: BTreeSet<PathBuf>,
+    /// Folders that may become skills: to watch as far as there is room.
+    pub(crate) empty: BTreeSet<PathBuf>,
     /// Whether something was left for a look soon after this one.
     pub(crate) again: bool,
 }
@@ -183,7 +185,7 @@ impl Look<'_> {
             let meant = match kind {
                 FileType::Directory if stem.is_none() => {
                     // What makes it a skill may come later, and is then reported by the folder alone.
-                    self.scan.folders.insert(source.folder.join(&name));
+                    self.scan.empty.insert(source.folder.join(&name));
                     let below = format!("{name}/");
                     has_component(folder, &below) || skill_md_in(folder, &below).is_some()
                 }

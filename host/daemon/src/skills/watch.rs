@@ -61,14 +61,19 @@ impl Watch {
         }
     }
 
-    /// Watches these folders and no others.
-    pub(crate) fn set(&mut self, folders: &BTreeSet<PathBuf>) {
+    /// Watches these folders and no others, the first ones before the second.
+    pub(crate) fn set(&mut self, folders: &BTreeSet<PathBuf>, more: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
         let (watched, wanted) = (
             &mut self.watched,
-            folders.iter().take(MOST).cloned().collect::<BTreeSet<_>>(),
+            folders
+                .iter()
+                .chain(more.difference(folders))
+                .take(MOST)
+                .cloned()
+                .collect::<BTreeSet<_>>(),
         );
         watched.retain(|folder| {
             let keep = wanted.contains(folder);

@@ -384,3 +384,25 @@ async fn what_is_told_of_a_text_is_never_what_it_says() {
     let all = format!("{:?} {:?}", world.skills, world.skills.list().await);
     assert!(!all.contains("hidden"));
 }
+
+#[tokio::test]
+async fn a_folder_that_becomes_a_skill_is_noticed_without_a_look() {
+    let mut start = Start::default();
+    start.config.host.default_visibility = Visibility::Exposed;
+    let world = World::with(start).await;
+    std::fs::create_dir(world.path("notes")).unwrap();
+    world.look().await;
+    let mut catalog = world.skills.subscribe();
+    std::fs::write(
+        world.path("notes/SKILL.md"),
+        skill_md("Writes notes", "mine"),
+    )
+    .unwrap();
+    // Long before the next look that nobody asks for.
+    let soon = std::time::Duration::from_secs(5);
+    tokio::time::timeout(soon, catalog.changed())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.seen(Tier::Known), ["notes"]);
+}
