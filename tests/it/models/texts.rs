@@ -15,6 +15,11 @@ fn a_text_answers_a_peer_and_stays_home() {
         json!({ "success": true, "result": { "result": "Boil it." } })
     );
     let task = newest(&place, "soup");
+    assert_eq!(
+        (&task["version"], &task["outcome"]),
+        (&json!("2.0"), &json!("OK"))
+    );
+    assert!(task["digest"].is_string());
     let used = &task["used"];
     assert_eq!(
         (&used["model_calls"], &used["model"]),
@@ -112,6 +117,18 @@ fn the_owner_sees_who_answers_and_never_a_key() {
         }
         assert!(!seen.contains("sk-"), "{seen}");
     }
+    // A budget of costs counts nothing without prices, and says so.
+    let config = std::fs::read_to_string(place.home().join("config.toml")).expect("ours");
+    place.write(
+        "home/config.toml",
+        format!("{config}[budget]\nall_cost_per_day = 1\n"),
+    );
+    let wrong = place.run(&["doctor"]);
+    assert!(
+        wrong.stdout.contains("costs of filed are not counted"),
+        "{}",
+        wrong.stdout
+    );
     place.mode("home/key", 0o600);
     let checked = place.run(&["config", "check"]);
     assert_eq!(checked.code, 0);

@@ -79,8 +79,8 @@ fn tasks(ui: &Ui, answer: &Value) {
 
 fn task(ui: &Ui, row: &Value) {
     for key in [
-        "task", "peer", "name", "tier", "skill", "state", "outcome", "decision", "digest",
-        "attempts",
+        "task", "peer", "name", "tier", "skill", "version", "state", "outcome", "decision",
+        "digest", "attempts",
     ] {
         ui.field(key, &show::text(row, key));
     }

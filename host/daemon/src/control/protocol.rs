@@ -270,8 +270,8 @@ pub enum Request {
         since: Option<Span>,
     },
     /// What happened. Answer without `task`: `[{"task", "received_at", "peer", "name", "skill", "state", "outcome",
-    /// "took_ms"}]`, the newest first. With it: one such row with `{"tier", "decision", "digest", "attempts", "used":
-    /// {…}, "reply": payload or null, "log": [{"at", "level", "line"}]}`.
+    /// "took_ms"}]`, the newest first. With it: one such row with `{"tier", "decision", "digest", "version", "attempts",
+    /// "used": {…}, "reply": payload or null, "log": [{"at", "level", "line"}]}`.
     Logs {
         /// One task.
         #[serde(default)]

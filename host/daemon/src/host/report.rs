@@ -94,6 +94,8 @@ impl Host {
             value.insert("tier".to_owned(), json!(tier));
             value.insert("decision".to_owned(), json!(decision(&row)));
             value.insert("digest".to_owned(), json!(row.digest));
+            let version = row.usage.as_ref().and_then(|used| used.version.as_ref());
+            value.insert("version".to_owned(), json!(version));
             value.insert("attempts".to_owned(), json!(row.attempt));
             value.insert("used".to_owned(), json!(used));
             value.insert(
@@ -162,6 +164,11 @@ impl Host {
                 None => (format!("{}: {model}, {}", row.name, row.key), None),
             };
             checks.push(check("model", row.missing.is_none(), detail, hint));
+            if self.config.budget.bounds_cost() && !row.priced {
+                let detail = format!("the costs of {} are not counted", row.name);
+                let hint = format!("give price_in and price_out under [llm.{}]", row.name);
+                checks.push(check("budget", false, detail, Some(hint)));
+            }
         }
         for (digest, deaths) in self.store.quarantined(3).await? {
             checks.push(check(

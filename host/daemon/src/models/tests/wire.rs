@@ -154,6 +154,35 @@ async fn nobody_there_is_told_without_the_address() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_refused_is_asked_for_anew() {
+    let acts = vec![
+        says(401, &json!({})),
+        says(200, &chat("Boil it.")),
+        says(200, &chat("Boil it.")),
+    ];
+    let server = Server::start(acts).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    let config = config("openai", &server, "").replace(
+        "key_env = \"KEY\"",
+        &format!("key_command = \"cat {}\"", key.display()),
+    );
+    let world = World::of(&config, "");
+    for (says, is_fine) in [("sk-one", false), ("sk-two", true), ("sk-three", true)] {
+        std::fs::write(&key, says).expect("written");
+        let (answer, _) = world.answer(plain(), json!({"input": "x"})).await;
+        assert_eq!(answer.is_ok(), is_fine);
+    }
+    let sent = server.requests();
+    let sent: Vec<&str> = sent
+        .iter()
+        .filter_map(|request| request.split("Bearer ").nth(1)?.lines().next())
+        .collect();
+    // One that is taken is not asked for again.
+    assert_eq!(sent, ["sk-one", "sk-two", "sk-two"]);
+}
+
+#[tokio::test]
 async fn a_proxy_carries_what_it_cannot_read_and_nothing_else() {
     let proxy = Server::start(vec![Act::HangUp]).await;
     for (base, asked) in [
