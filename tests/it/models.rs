@@ -4,6 +4,7 @@ mod budgets;
 mod components;
 mod failures;
 mod litellm;
+mod network;
 mod samples;
 mod server;
 mod texts;
