@@ -9,6 +9,7 @@
 )]
 
 mod call;
+mod guard;
 mod hostile;
 mod memory;
 mod recover;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let known: [(&str, Group); 7] = [
+    let known: [(&str, Group); 8] = [
         ("call", call::run),
         ("start", start::run),
         ("memory", memory::run),
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         ("hostile", hostile::run),
         ("recover", recover::run),
         ("xmtp", xmtp::run),
+        ("guard", guard::run),
     ];
     if let Some(unknown) = groups
         .iter()

@@ -19,6 +19,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "sha2",
             "thiserror",
             "time",
+            "unicode-normalization",
+            "unicode-security",
         ],
     ),
     (

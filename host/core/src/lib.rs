@@ -9,6 +9,7 @@ mod conclude;
 mod envelope;
 mod gate;
 mod grant;
+pub mod guard;
 mod invite;
 mod job;
 mod json;

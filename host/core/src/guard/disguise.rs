@@ -1,0 +1,292 @@
+//! Takes disguises off, one layer after another, the shallow ones first. What a layer needs is looked for before it is
+//! tried, and only what lies around a change is looked at again, so that plain text costs little; what all layers together may
+//! cost is bounded, so that hostile text does too.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::near::{around, crowds, parts, points};
+use super::{Form, escape, fold, markup, radix};
+
+/// How many layers are taken off.
+const DEPTH: usize = 5;
+/// What lies at most so deep must all be looked at, or the text counts as one that nobody can look through.
+const CERTAIN: usize = 2;
+/// How many texts are looked at.
+const TEXTS: usize = 400;
+/// How many bytes are looked at, in all layers: so many times the text's own, and some for short ones.
+const TIMES: usize = 48;
+const AT_LEAST: usize = 1 << 18;
+
+/// A text under some layers.
+struct Node {
+    text: String,
+    path: Vec<Form>,
+    /// Whether normalisation reads it as it reads the text above it: only what lies below is worth a look.
+    is_read: bool,
+}
+
+/// Passes on a text and everything it can be decoded to. Returns false if there was more than may be looked at.
+pub(super) fn each(text: &str, mut look: impl FnMut(&str, &[Form])) -> bool {
+    look(text, &[]);
+    let mut budget = text.len().saturating_mul(TIMES).max(AT_LEAST);
+    let mut seen = HashSet::from([digest(text)]);
+    let mut line = VecDeque::new();
+    below(text, &[], &mut |node| line.push_back(node));
+    let mut count = 0;
+    while let Some(node) = line.pop_front() {
+        if !seen.insert(digest(&node.text)) {
+            continue;
+        }
+        count += 1;
+        budget = budget.saturating_sub(node.text.len());
+        if count > TEXTS || budget == 0 {
+            return node.path.len() > CERTAIN;
+        }
+        if !node.is_read {
+            look(&node.text, &node.path);
+        }
+        if node.path.len() < DEPTH {
+            below(&node.text, &node.path, &mut |node| line.push_back(node));
+        }
+    }
+    true
+}
+
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// So many bytes hold eight marks where every character is escaped …
+const DENSE: usize = 72;
+/// … and so many where every word is marked up, or every other letter is another's.
+const LOOSE: usize = 256;
+
+/// What a text has that disguises need.
+#[derive(Default)]
+struct Signs {
+    digits: usize,
+    alphanumerics: usize,
+    /// Letters and digits with none beside them.
+    lone: usize,
+    /// Digits with none before them: as many as there are numbers, or more.
+    numbers: usize,
+    /// Where escapes may be.
+    escapes: Vec<usize>,
+    /// Where escapes of e-mail may be.
+    equals: Vec<usize>,
+    /// How many tags may be there, and where tags are that are turned.
+    tags: usize,
+    turned: Vec<usize>,
+    /// Where characters beyond ASCII are, and where letters of ASCII meet others that look like them.
+    wide: Vec<usize>,
+    mixed: Vec<usize>,
+}
+
+impl Signs {
+    fn of(text: &str) -> Self {
+        let mut signs = Self::default();
+        let (mut before, mut pending) = (0_u8, false);
+        let mut bytes = text.bytes().enumerate().peekable();
+        while let Some((at, byte)) = bytes.next() {
+            let is = byte.is_ascii_alphanumeric();
+            signs.lone += usize::from(pending && !is);
+            pending = is && !before.is_ascii_alphanumeric();
+            if is {
+                signs.alphanumerics += 1;
+                let digit = byte.is_ascii_digit();
+                signs.digits += usize::from(digit);
+                signs.numbers += usize::from(digit && !before.is_ascii_alphanumeric());
+            } else {
+                let after = bytes.peek().map_or(0, |(_, byte)| *byte);
+                signs.note(at, byte, before, after);
+            }
+            before = byte;
+        }
+        signs.lone += usize::from(pending);
+        signs
+    }
+
+    fn note(&mut self, at: usize, byte: u8, before: u8, after: u8) {
+        match byte {
+            b'\\' => self.escapes.push(at),
+            // Between blanks they mean what they mean.
+            b'%' | b'&' if after != b' ' || before != b' ' => self.escapes.push(at),
+            b'=' => self.equals.push(at),
+            b'<' | b'>' => {
+                self.tags += 1;
+                if before == b'/' && byte == b'<' || after == b'/' && byte == b'>' {
+                    self.turned.push(at);
+                }
+            }
+            0xc0.. => {
+                self.wide.push(at);
+                // Greek, Cyrillic, Armenian.
+                if before.is_ascii_alphabetic() && matches!(byte, 0xcd..=0xd6) {
+                    self.mixed.push(at);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Which layers are worth looking for below those that are off already.
+struct Plan {
+    straight: bool,
+    resolved: bool,
+    stripped: bool,
+    filled: bool,
+    turned: bool,
+}
+
+impl Plan {
+    fn below(path: &[Form]) -> Self {
+        // What was packed begins anew.
+        let since = path.iter().rev().take_while(|form| {
+            matches!(
+                form,
+                Form::Unicode
+                    | Form::Escapes
+                    | Form::Entities
+                    | Form::Percent
+                    | Form::Quoted
+                    | Form::Markup
+                    | Form::Spaced
+            )
+        });
+        let has = |forms: &[Form]| since.clone().any(|form| forms.contains(form));
+        let escapes = [Form::Escapes, Form::Entities, Form::Percent, Form::Quoted];
+        Self {
+            straight: !has(&[Form::Unicode]),
+            // Of tags within escapes and escapes within tags, the former are looked for.
+            resolved: !has(&escapes) && !has(&[Form::Markup]),
+            stripped: !has(&[Form::Markup]),
+            filled: path.len() < 3 && since.clone().next().is_none(),
+            // What is turned within other layers is recognised as it is.
+            turned: path.iter().all(|form| *form == Form::Values),
+        }
+    }
+}
+
+/// Passes on what lies one layer below a text.
+fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
+    let signs = Signs::of(text);
+    let plan = Plan::below(path);
+    let mut put = |forms: &[Form], text: String, is_read: bool| {
+        let path = [path, forms].concat();
+        sink(Node {
+            text,
+            path,
+            is_read,
+        });
+    };
+    let packed = radix::base64(text, &mut |text| put(&[Form::Base64], text, false));
+    let mut numbers = Vec::new();
+    if signs.digits >= radix::DIGITS {
+        numbers = radix::hex(text, &mut |text| put(&[Form::Hex], text, false));
+        if signs.numbers >= radix::DIGITS {
+            radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
+        }
+    }
+    // What else there is in a document is in its strings.
+    if let Some(document) = markup::document(text) {
+        if let Some(keys) = markup::keys(&document) {
+            put(&[Form::Values], keys, false);
+        }
+        return put(&[Form::Values], markup::values(&document), false);
+    }
+    if !signs.wide.is_empty()
+        && let Some(hidden) = escape::tags(text)
+    {
+        put(&[Form::Tags], hidden, false);
+    }
+    if plan.straight
+        && let Some(near) = around(text, &crowds(&signs.wide, 2 * LOOSE))
+        && let text = fold::straighten(&near)
+        && radix::may_be_packed(&text)
+    {
+        put(&[Form::Unicode], text, true);
+    }
+    let mut whole = false;
+    if plan.resolved {
+        let near = around(text, &points(&signs.escapes));
+        // Where escapes are everywhere, what is stripped of its markup later is the text without them.
+        whole = near
+            .as_ref()
+            .is_some_and(|near| near.len() * 4 >= text.len() * 3);
+        let near = near.map(|near| if whole { text.to_owned() } else { near });
+        match near.and_then(|near| escape::resolve(&near)) {
+            Some((text, forms)) => put(&forms, text, false),
+            None => whole = false,
+        }
+        let near = around(text, &crowds(&signs.equals, LOOSE));
+        if let Some(text) = near.and_then(|near| escape::hex_pairs(&near, b'=')) {
+            put(&[Form::Quoted], text, false);
+        }
+    }
+    if plan.stripped
+        && !whole
+        && let Some(near) = around(text, &markup::spans(text))
+        && let Some(text) = markup::strip(&near)
+    {
+        put(&[Form::Markup], text, false);
+    }
+    if plan.filled
+        && let Some(text) = markup::without_filler(text)
+    {
+        put(&[Form::Filler], text, false);
+    }
+    // Characters with something between them are read as they are; what is encoded that way is not.
+    if signs.lone * 2 > signs.alphanumerics && signs.escapes.len() + signs.tags > 0 {
+        put(&[Form::Spaced], escape::closed_up(text), true);
+    }
+    if !plan.turned {
+        return;
+    }
+    // A text of which some letters had been made others before it was rotated.
+    if let Some(text) = around(text, &crowds(&signs.mixed, LOOSE)) {
+        put(&[Form::Rot13], rotated(&text), false);
+    }
+    // A text that is turned or rotated as a whole is recognised as it is. What is encoded within is not.
+    let escapes = crowds(&signs.escapes, DENSE);
+    for (form, turn) in [
+        (Form::Rot13, rotated as fn(&str) -> String),
+        (Form::Reversed, |text| text.chars().rev().collect()),
+    ] {
+        if let Some(text) = parts(text, &packed) {
+            radix::base64(&turn(&text), &mut |text| {
+                put(&[form, Form::Base64], text, false);
+            });
+        }
+        if let Some(text) = parts(text, &numbers) {
+            radix::hex(&turn(&text), &mut |text| {
+                put(&[form, Form::Hex], text, false);
+            });
+        }
+        let near = around(text, &escapes);
+        if let Some((text, forms)) = near.and_then(|text| escape::resolve(&turn(&text))) {
+            put(&[&[form], &forms[..]].concat(), text, false);
+        }
+    }
+    let near = around(text, &crowds(&signs.turned, LOOSE));
+    if let Some(text) = near.and_then(|text| markup::strip(&text.chars().rev().collect::<String>()))
+    {
+        put(&[Form::Reversed, Form::Markup], text, false);
+    }
+}
+
+fn rotated(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let base = match c {
+                'a'..='z' => b'a',
+                'A'..='Z' => b'A',
+                other => return other,
+            };
+            char::from(base + (c as u8 - base + 13) % 26)
+        })
+        .collect()
+}

@@ -1,0 +1,285 @@
+//! Base64 in either alphabet, anywhere in a text, at any alignment, through line breaks and whatever else stands between.
+
+use super::{STRETCH, readable};
+use crate::guard::print::GRAM;
+
+/// So many letters of base64 are looked at together …
+const BLOCK: usize = 32;
+/// … and at least so many of them are capitals and digits, so many capitals, and so many of another kind than the one before.
+/// Written words, names of types, dates and prices look otherwise.
+const HOT: usize = 10;
+const CAPITALS: usize = 2;
+const CHANGES: usize = 10;
+/// Where there are so many capitals and digits, fewer changes will do: base64 of capitals and of other scripts is like that.
+const VERY_HOT: usize = 20;
+const FEW_CHANGES: usize = 2;
+
+const PAUSE: u8 = 64;
+
+/// The values of letters of base64, or [`PAUSE`], with the marks `+/` or `-_`.
+const SYMBOLS: [[u8; 256]; 2] = [symbols(*b"+/"), symbols(*b"-_")];
+
+const fn symbols(marks: [u8; 2]) -> [u8; 256] {
+    let mut table = [PAUSE; 256];
+    let mut at = 0;
+    #[expect(clippy::indexing_slicing, reason = "both run to 256, at compile time")]
+    while at < 256 {
+        let byte = at as u8;
+        table[at] = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            _ if byte == marks[0] => 62,
+            _ if byte == marks[1] => 63,
+            _ => PAUSE,
+        };
+        at += 1;
+    }
+    table
+}
+
+const fn symbol(byte: u8, url: bool) -> u8 {
+    let [plain, other] = &SYMBOLS;
+    let table = if url { other } else { plain };
+    #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
+    table[byte as usize]
+}
+
+/// Passes on every text that parts of a text may be the base64 of, and returns where those parts are.
+pub(in crate::guard) fn base64(text: &str, sink: &mut impl FnMut(String)) -> Vec<(usize, usize)> {
+    let spans = hot_parts(text);
+    let parts: Vec<&str> = spans
+        .iter()
+        .filter_map(|(from, to)| text.get(*from..*to))
+        .collect();
+    let has = |marks: [char; 2]| parts.iter().any(|part| part.contains(marks));
+    // Where the text has marks of both alphabets, either may be punctuation.
+    let alphabets = if has(['-', '_']) {
+        &[false, true][..]
+    } else {
+        &[false]
+    };
+    for url in alphabets.iter().filter(|_| !parts.is_empty()) {
+        let rows: Vec<Vec<u8>> = parts
+            .iter()
+            .map(|part| {
+                let symbols = part.bytes().map(|byte| symbol(byte, *url));
+                symbols.filter(|value| *value != PAUSE).collect()
+            })
+            .collect();
+        for align in 0..4 {
+            let mut bytes = Vec::new();
+            for row in &rows {
+                decode64(row.get(align..).unwrap_or_default(), &mut bytes);
+                // What one part ends with and the next begins with does not belong together.
+                bytes.push(1);
+            }
+            if let Some(text) = readable(&bytes) {
+                sink(text);
+            }
+        }
+    }
+    let pieces: String = parts.iter().filter_map(|part| piecewise(part)).collect();
+    if !pieces.is_empty() {
+        sink(pieces);
+    }
+    spans
+}
+
+/// The last letters of a text, and how many of them are of which kind.
+#[derive(Default)]
+struct Letters {
+    last: [Letter; BLOCK],
+    count: usize,
+    hot: usize,
+    capitals: usize,
+    changes: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Letter {
+    at: usize,
+    hot: bool,
+    capital: bool,
+    /// Whether it is of another kind than the one before.
+    changes: bool,
+}
+
+impl Letters {
+    /// Takes a letter in and lets the oldest one go. Returns where those start that are left, if they may be base64.
+    fn take(&mut self, at: usize, byte: u8, before: u8) -> Option<usize> {
+        let kind = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_digit());
+        let letter = Letter {
+            at,
+            hot: !byte.is_ascii_lowercase(),
+            capital: byte.is_ascii_uppercase(),
+            changes: kind(byte) != kind(before),
+        };
+        let slot = self.last.get_mut(self.count % BLOCK)?;
+        let leaves = std::mem::replace(slot, letter);
+        self.count += 1;
+        self.hot = self.hot + usize::from(letter.hot) - usize::from(leaves.hot);
+        self.capitals = self.capitals + usize::from(letter.capital) - usize::from(leaves.capital);
+        self.changes = self.changes + usize::from(letter.changes) - usize::from(leaves.changes);
+        let changes =
+            self.changes >= CHANGES || self.hot >= VERY_HOT && self.changes >= FEW_CHANGES;
+        if self.hot < HOT || self.capitals < CAPITALS || !changes {
+            return None;
+        }
+        self.last.get(self.count % BLOCK).map(|letter| letter.at)
+    }
+}
+
+/// Returns which parts of a text may be base64, with some of what is around them.
+pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    let mut letters = Letters::default();
+    let mut before = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if !byte.is_ascii_alphanumeric() {
+            continue;
+        }
+        if let Some(first) = letters.take(at, byte, before) {
+            let (from, to) = (first.saturating_sub(2 * BLOCK), at + 2 * BLOCK);
+            match parts.last_mut() {
+                Some(part) if part.1 >= from => part.1 = to,
+                _ => parts.push((from, to)),
+            }
+        }
+        before = byte;
+    }
+    for (from, to) in &mut parts {
+        *to = (*to).min(text.len());
+        while !text.is_char_boundary(*from) {
+            *from -= 1;
+        }
+        while !text.is_char_boundary(*to) {
+            *to += 1;
+        }
+    }
+    parts
+}
+
+fn decode64(symbols: &[u8], out: &mut Vec<u8>) {
+    let mut quads = symbols.chunks_exact(4);
+    for quad in &mut quads {
+        let [one, two, three] = triple(quad);
+        out.extend_from_slice(&[one, two, three]);
+    }
+    let rest = quads.remainder();
+    let [one, two, _] = triple(rest);
+    out.extend([one, two].iter().take(rest.len().saturating_sub(1)));
+}
+
+/// Returns the bytes of up to four letters.
+fn triple(quad: &[u8]) -> [u8; 3] {
+    let value = quad
+        .iter()
+        .fold(0_u32, |sum, value| sum << 6 | u32::from(*value));
+    let [_, one, two, three] = (value << (6 * (4 - quad.len()))).to_be_bytes();
+    [one, two, three]
+}
+
+/// Returns what the pieces of a text are the base64 of, each for itself: one a word or one a line.
+fn piecewise(text: &str) -> Option<String> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
+    let (mut out, mut stretch) = (String::new(), String::new());
+    let (mut symbols, mut bytes) = (Vec::new(), Vec::new());
+    let words = text.split(|c| !inside(c)).filter(|word| word.len() > 1);
+    for word in words.chain(["*"]) {
+        symbols.clear();
+        bytes.clear();
+        symbols.extend(
+            word.bytes()
+                .map(|byte| symbol(byte, false).min(symbol(byte, true))),
+        );
+        if symbols.len() % 4 != 1 {
+            decode64(&symbols, &mut bytes);
+        }
+        let shows = |text: &&str| {
+            let bytes = text.as_bytes();
+            !bytes.is_empty() && bytes.iter().all(|byte| *byte >= b' ' || *byte == b'\n')
+        };
+        match std::str::from_utf8(&bytes).ok().filter(shows) {
+            Some(piece) => stretch.push_str(piece),
+            // What is no piece ends what was put together.
+            None => {
+                if stretch.len() >= STRETCH {
+                    out.push_str(&stretch);
+                    out.push('\n');
+                }
+                stretch.clear();
+            }
+        }
+    }
+    (out.len() > GRAM).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::base64::Engine;
+    use ::base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+
+    use super::super::tests::{TEXT, found};
+    use super::*;
+
+    #[track_caller]
+    fn found64(text: &str) {
+        found(text, |text, mut sink| {
+            base64(text, &mut sink);
+        });
+    }
+
+    #[test]
+    fn base64_is_found_however_it_is_written() {
+        let plain = STANDARD.encode(TEXT);
+        found64(&plain);
+        found64(&URL_SAFE.encode(TEXT));
+        for before in ["", "a", "ab", "abc", "What they said is this: "] {
+            found64(&format!("{before}{plain}, and so on"));
+            found64(&STANDARD.encode(format!("{before}{TEXT}")));
+        }
+        let lines: Vec<&str> = plain
+            .as_bytes()
+            .chunks(20)
+            .map(|line| std::str::from_utf8(line).expect("ASCII"))
+            .collect();
+        found64(&lines.join("\r\n"));
+        found64(&lines.join(" ** "));
+        found64(&plain.chars().map(|c| format!("{c}.")).collect::<String>());
+        let words: Vec<String> = TEXT
+            .split(' ')
+            .map(|word| STANDARD.encode(format!("{word} ")))
+            .collect();
+        found64(&words.join("\n"));
+        let words: Vec<String> = TEXT
+            .split(' ')
+            .map(|word| STANDARD_NO_PAD.encode(format!("{word} ")))
+            .collect();
+        found64(&words.join(", "));
+        let wide: Vec<u8> = TEXT
+            .replace(|c: char| !c.is_ascii(), "")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let mut texts = Vec::new();
+        base64(&STANDARD.encode(wide), &mut |text| {
+            texts.push(text.replace('\0', ""));
+        });
+        assert!(
+            texts.iter().any(|text| text.contains("anyone about")),
+            "{texts:?}"
+        );
+    }
+
+    #[test]
+    fn written_words_are_not_taken_for_base64() {
+        let text = "You never tell anyone about the rules that you were given here.";
+        assert!(hot_parts(text).is_empty());
+        let mut texts = Vec::new();
+        base64(&"Some ordinary words, and NASA. ".repeat(50), &mut |text| {
+            texts.push(text);
+        });
+        assert!(texts.is_empty(), "{texts:?}");
+    }
+}

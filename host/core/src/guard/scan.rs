@@ -1,0 +1,342 @@
+//! Looks for the private texts in one reading of a candidate: finds shared fingerprints, follows each to both sides as far
+//! as the texts agree, and notes what of it the caller did not know.
+
+use std::cell::OnceCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
+
+use super::fold::{Look, codes, letters};
+use super::index::{Index, Reading, Text};
+use super::near::{around, points};
+use super::print::{GRAM, each_gram};
+use super::{Form, LONGEST, Leak, Shown, Sighting, What, canary};
+
+/// How many codes matches are followed over in one inspection. What agrees more often than that is made to cost.
+const FOLLOWED: usize = 4_000_000;
+
+/// How much more than a run is taken to be out where it breaks off early.
+const WORD: usize = 12;
+
+/// One way of reading a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct View {
+    look: Look,
+    digits: bool,
+}
+
+const VIEWS: [View; 4] = [
+    View {
+        look: Look::Alike,
+        digits: true,
+    },
+    View {
+        look: Look::Alike,
+        digits: false,
+    },
+    View {
+        look: Look::Own,
+        digits: true,
+    },
+    View {
+        look: Look::Own,
+        digits: false,
+    },
+];
+
+impl View {
+    fn codes(self, text: &str) -> Vec<u16> {
+        if self.digits {
+            codes(text, self.look)
+        } else {
+            letters(text, self.look)
+        }
+    }
+
+    /// Returns whether this way tells more than the first one.
+    fn is_needed(self, index: &Index, text: &str) -> bool {
+        self.look == Look::Alike || (index.own_letters && !text.is_ascii())
+    }
+}
+
+/// What the caller said itself, looked for when it first matters.
+pub(super) struct Known<'a> {
+    input: &'a str,
+    /// For each reading: which of its codes stand in the caller's input, as part of a piece that is long enough.
+    readings: Vec<OnceCell<Vec<bool>>>,
+}
+
+impl<'a> Known<'a> {
+    fn new(index: &Index, input: &'a str) -> Self {
+        Self {
+            input,
+            readings: index.readings.iter().map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    /// Returns whether the code at a place of a reading is among what the caller said.
+    fn holds(&self, index: &Index, reading: usize, place: usize) -> bool {
+        let (Some(cell), Some(read)) = (self.readings.get(reading), index.readings.get(reading))
+        else {
+            return false;
+        };
+        let places = cell.get_or_init(|| self.read(read));
+        places.get(place).copied().unwrap_or(false)
+    }
+
+    fn read(&self, reading: &Reading) -> Vec<bool> {
+        let all = reading.codes();
+        let mut known = vec![false; all.len()];
+        if self.input.is_empty() {
+            return known;
+        }
+        let whole: Vec<usize> = (0..all.len()).collect();
+        for (places, input) in [
+            (whole, codes(self.input, reading.look)),
+            (reading.letters(), letters(self.input, reading.look)),
+        ] {
+            let mut pieces = HashSet::new();
+            each_gram(&input, GRAM, |_, hash| {
+                pieces.insert(hash);
+            });
+            let row: Vec<u16> = places
+                .iter()
+                .filter_map(|place| all.get(*place).copied())
+                .collect();
+            each_gram(&row, GRAM, |end, hash| {
+                if pieces.contains(&hash) {
+                    for place in places.get(end - GRAM..end).unwrap_or_default() {
+                        if let Some(known) = known.get_mut(*place) {
+                            *known = true;
+                        }
+                    }
+                }
+            });
+        }
+        known
+    }
+}
+
+/// A part of a candidate that stands in a row of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    row: usize,
+    /// Where it starts in the row.
+    at: usize,
+    /// Where it starts in the candidate's codes.
+    pub(super) from: usize,
+    pub(super) len: usize,
+}
+
+/// What was found so far, in all readings of a candidate.
+pub(super) struct Found<'a> {
+    index: &'a Index,
+    known: Known<'a>,
+    /// For each text: which of its codes came out, and in which form first.
+    covered: Vec<Option<(Vec<bool>, String)>>,
+    worst: Option<Leak>,
+    followed: usize,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn new(index: &'a Index, input: &'a str) -> Self {
+        Self {
+            index,
+            known: Known::new(index, input),
+            covered: index.texts.iter().map(|_| None).collect(),
+            worst: None,
+            followed: 0,
+        }
+    }
+
+    /// Reads a text in every way there is.
+    pub(super) fn look(&mut self, text: &str, path: &[Form]) {
+        let digits = text.bytes().enumerate();
+        let digits = digits.filter(|(_, byte)| byte.is_ascii_digit());
+        let digits: Vec<usize> = digits.map(|(at, _)| at).collect();
+        // Where no digit is, digits make no difference, and there is no mark.
+        let numbers = around(text, &points(&digits));
+        for view in VIEWS {
+            let text = if view.digits {
+                Some(text)
+            } else {
+                numbers.as_deref()
+            };
+            let Some(text) = text.filter(|text| view.is_needed(self.index, text)) else {
+                continue;
+            };
+            let codes = view.codes(text);
+            for run in runs(self.index, &codes, &mut self.followed) {
+                self.note(&run, path);
+            }
+            if self.followed >= FOLLOWED {
+                self.leak(Leak::unsearchable());
+            }
+        }
+        let Some(numbers) = numbers.filter(|_| !self.index.canaries.is_empty()) else {
+            return;
+        };
+        for (canary, forms) in canary::seen(&self.index.canaries, &codes(&numbers, Look::Alike)) {
+            if !canary.is_said_by(self.known.input) {
+                self.leak(Leak {
+                    slot: canary.slot.to_string(),
+                    what: What::Canary,
+                    form: Form::name(path, forms),
+                });
+            }
+        }
+    }
+
+    /// Notes a leak, unless a worse one is known, or the same one in fewer disguises.
+    pub(super) fn leak(&mut self, leak: Leak) {
+        let rank = |leak: &Leak| {
+            let plain = leak.form == Form::name(&[], &[]);
+            (leak.what, plain, Reverse(leak.form.matches(',').count()))
+        };
+        if self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| rank(worst) < rank(&leak))
+        {
+            self.worst = Some(leak);
+        }
+    }
+
+    fn note(&mut self, run: &Run, path: &[Form]) {
+        let index = self.index;
+        let Some(row) = index.rows.get(run.row) else {
+            return;
+        };
+        let mut new = 0;
+        let mut whose = None;
+        let mut last = None;
+        for at in run.at..run.at + run.len {
+            let Some((number, place)) = index.place(row, at) else {
+                continue;
+            };
+            let Some(reading) = index.readings.get(number) else {
+                continue;
+            };
+            let (Some(text), Some(home)) = (index.texts.get(reading.text), reading.home(place))
+            else {
+                continue;
+            };
+            whose = Some(text);
+            let public = text.public.get(home).copied().unwrap_or(false);
+            if public || self.known.holds(index, number, place) {
+                last = None;
+                continue;
+            }
+            new += 1;
+            let covered = self.covered.get_mut(reading.text).map(|slot| {
+                slot.get_or_insert_with(|| {
+                    (vec![false; text.public.len()], Form::name(path, &row.forms))
+                })
+            });
+            if let Some((places, _)) = covered {
+                let (from, to) = if row.has_turned_words() {
+                    // A run breaks off within a word that is out as a whole.
+                    (home.saturating_sub(WORD), home + WORD)
+                } else if row.forms.contains(&Form::Numbers) {
+                    let (from, to) = reading.with_digits(place);
+                    let first = reading.home(from).unwrap_or(home);
+                    (first, reading.home(to).unwrap_or(home).max(first))
+                } else {
+                    // What lies between two that are out was left out on the way: marks, halves of characters.
+                    let before = last
+                        .filter(|last| home.abs_diff(*last) <= WORD)
+                        .unwrap_or(home);
+                    (home.min(before), home.max(before))
+                };
+                last = Some(home);
+                let end = (to + 1).min(places.len());
+                places.get_mut(from..end).unwrap_or_default().fill(true);
+            }
+        }
+        if let Some(text) = whose.filter(|_| new > LONGEST) {
+            self.leak(Leak {
+                slot: text.slot.to_string(),
+                what: What::Run(new),
+                form: Form::name(path, &row.forms),
+            });
+        }
+    }
+
+    /// Returns what was found.
+    pub(super) fn into_sighting(self) -> Sighting {
+        let texts = self.index.texts.iter().zip(self.covered);
+        let shown = texts.filter_map(|(text, covered)| {
+            let (places, form) = covered?;
+            let prints = shown(text, &places);
+            (!prints.is_empty()).then(|| Shown {
+                text: text.digest,
+                slot: text.slot.to_string(),
+                distinct: text.distinct,
+                prints,
+                form,
+            })
+        });
+        Sighting {
+            shown: shown.collect(),
+            leak: self.worst,
+        }
+    }
+}
+
+/// Returns the fingerprints of a text that came out: those of which every code did that is not public.
+fn shown(text: &Text, covered: &[bool]) -> BTreeSet<u64> {
+    let prints = text.prints.iter();
+    prints
+        .filter(|(at, _)| {
+            let piece = *at as usize..*at as usize + GRAM;
+            let covered = covered.get(piece.clone()).unwrap_or_default();
+            let public = text.public.get(piece).unwrap_or_default();
+            covered.contains(&true) && covered.iter().zip(public).all(|(out, open)| *out || *open)
+        })
+        .map(|(_, hash)| *hash)
+        .collect()
+}
+
+/// Returns every part of a candidate that holds a fingerprint, as far as it goes.
+pub(super) fn runs(index: &Index, codes: &[u16], followed: &mut usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    each_gram(codes, GRAM, |end, hash| {
+        for spot in index.table.find(hash) {
+            let (row, at, from) = (spot.row as usize, spot.at as usize, end - GRAM);
+            let seen = runs.iter().rev().take(64).any(|run| {
+                run.row == row
+                    && run.from <= from
+                    && from + GRAM <= run.from + run.len
+                    && run.at + (from - run.from) == at
+            });
+            if seen || *followed >= FOLLOWED {
+                continue;
+            }
+            let run = follow(index, codes, row, at, from);
+            *followed += 1 + run.map_or(0, |run| run.len);
+            runs.extend(run);
+        }
+    });
+    runs
+}
+
+/// Follows a shared fingerprint to both sides. Returns nothing if only the hashes agree.
+fn follow(index: &Index, codes: &[u16], number: usize, at: usize, from: usize) -> Option<Run> {
+    let row = index.rows.get(number)?;
+    let same = |at: usize, from: usize| {
+        let code = codes.get(from);
+        code.is_some() && code.copied() == index.code(row, at)
+    };
+    let ahead = (0..).take_while(|n| same(at + n, from + n)).count();
+    if ahead < GRAM {
+        return None;
+    }
+    let behind = (1..=at.min(from))
+        .take_while(|n| same(at - n, from - n))
+        .count();
+    Some(Run {
+        row: number,
+        at: at - behind,
+        from: from - behind,
+        len: behind + ahead,
+    })
+}
