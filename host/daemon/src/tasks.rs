@@ -34,9 +34,9 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// How much further back than everything else a guest stands that computes for long: about a tenth of a processor's
+/// How much further back than everything else a guest stands that computes for long: about a seventieth of a processor's
 /// share beside one busy thread of the host, and all of it when the host is idle.
-const BACKGROUND_NICE: i32 = 10;
+const BACKGROUND_NICE: i32 = 19;
 
 /// Threads of low priority, one a place. What runs here cannot delay what does not: the system lets a thread of the host
 /// in as soon as it wakes.
