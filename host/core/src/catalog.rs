@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::guard::{Index, published};
 use crate::message::RemoteCard;
 use crate::{
     Digest, Grants, GuardRule, Limits, Manifest, PrivateTexts, Schema, SchemaError, SkillName,
@@ -72,6 +73,7 @@ pub struct Entry {
     pub(crate) bare: Arc<Value>,
     pub(crate) card_len: usize,
     pub(crate) bare_len: usize,
+    index: OnceLock<Index>,
 }
 
 impl Entry {
@@ -102,6 +104,7 @@ impl Entry {
             digest,
             body: Body::Component,
             private: None,
+            index: OnceLock::new(),
             guard: GuardRule::default(),
             grants,
             limits,
@@ -123,6 +126,19 @@ impl Entry {
     pub fn with_guard(mut self, guard: GuardRule) -> Self {
         self.guard = guard;
         self
+    }
+
+    /// Returns what its private texts are recognised by, if it has any. Made when it is first asked for, which takes some
+    /// milliseconds.
+    pub fn index(&self) -> Option<&Index> {
+        let private = self.private.as_ref()?;
+        let make = || Index::new(private, &published(&self.manifest), &self.guard.public);
+        Some(self.index.get_or_init(make))
+    }
+
+    /// Returns whether [`index`](Self::index) takes no time.
+    pub fn has_index(&self) -> bool {
+        self.private.is_none() || self.index.get().is_some()
     }
 
     /// Returns the skill's name.
@@ -240,12 +256,21 @@ pub struct Sight {
     pub tier: Tier,
     /// What is lent on top of it.
     pub lease: Option<Lease>,
+    /// Skills that this peer does not see, whatever its tier.
+    pub barred: BTreeSet<String>,
 }
+
+/// Where nothing is found.
+static BARE: LazyLock<Shelf> = LazyLock::new(Shelf::default);
 
 impl Sight {
     /// Returns the sight of a tier without a lease.
     pub const fn of(tier: Tier) -> Self {
-        Self { tier, lease: None }
+        Self {
+            tier,
+            lease: None,
+            barred: BTreeSet::new(),
+        }
     }
 
     /// Returns the highest tier that holds for all skills.
@@ -277,7 +302,13 @@ impl Sight {
 
     /// Returns the skill of that name, if the peer sees it: one lookup on one shelf, whatever the reason it is not there.
     pub fn find<'c>(&self, catalog: &'c Catalog, name: &str) -> Option<&'c Arc<Entry>> {
-        catalog.seen_by(self.tier_for(name)).find(name)
+        let shelf = catalog.seen_by(self.tier_for(name));
+        let shelf = if self.barred.contains(name) {
+            &BARE
+        } else {
+            shelf
+        };
+        shelf.find(name)
     }
 
     /// Returns what the peer sees, by name.
@@ -287,6 +318,7 @@ impl Sight {
             .cards()
             .iter()
             .filter(|entry| entry.manifest.min_tier <= self.tier_for(entry.name()))
+            .filter(|entry| !self.barred.contains(entry.name()))
             .collect()
     }
 }

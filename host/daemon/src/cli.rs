@@ -10,6 +10,7 @@ mod delegate;
 mod demo;
 mod doctor;
 mod examine;
+mod guard;
 mod init;
 mod inspect;
 mod invite;
@@ -123,6 +124,8 @@ enum Command {
     Config(config::Command),
     /// Show what was used
     Usage(usage::Options),
+    /// Show what was held back of private texts, or give a peer back a skill that it lost by that
+    Guard(guard::Options),
     /// Show the main job on this machine: two hosts, the samples, and what each side sees
     Demo(demo::Options),
     /// Print a completion script for a shell
@@ -228,6 +231,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Bridge(command) => bridge::run(context, command).await,
         Command::Node(options) => node::run(context, options).await,
         Command::Usage(options) => usage::run(context, &options).await,
+        Command::Guard(options) => guard::run(context, options).await,
         Command::Demo(options) => demo::run(context, options).await,
         Command::Completions(options) => completions::run(&context.ui, &options),
         Command::Version => version::run(&context.ui),

@@ -3,6 +3,7 @@
 
 mod budget;
 mod error;
+mod guard;
 mod keys;
 mod limits;
 mod llm;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use budget::BudgetConfig;
 pub use error::ConfigError;
+pub use guard::GuardConfig;
 pub use keys::{Key, keys, markdown, starter};
 pub use limits::{AboveCeiling, LimitsConfig};
 pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Structured, Usual};
@@ -38,6 +40,8 @@ pub struct Config {
     pub rates: RatesConfig,
     /// What models may cost.
     pub budget: BudgetConfig,
+    /// What happens to answers that hold private texts.
+    pub guard: GuardConfig,
     /// How long things are kept.
     pub retention: Retention,
     /// The host's own log.

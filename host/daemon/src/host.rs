@@ -3,6 +3,7 @@
 
 mod calling;
 mod delegating;
+mod guarding;
 mod handle;
 mod inviting;
 mod meeting;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::{Answer, Asks};
 use crate::clock::{self, Boundary};
 use crate::config::Config;
+use crate::guarding::Guards;
 use crate::home::{Home, HomeLock};
 use crate::inbox::Counters;
 use crate::models::Models;
@@ -78,6 +80,8 @@ pub struct Host {
     pub skills: Arc<Skills>,
     /// Who answers for models.
     pub models: Models,
+    /// What keeps private texts in.
+    pub guards: Guards,
     /// Who may do what.
     pub trust: Trust,
     /// What we asked others.
@@ -144,7 +148,10 @@ impl Host {
         let network = port::http::Network::new(port::http::environment()).map_err(|error| {
             Failure::internal("the HTTP client cannot be set up").cause(error.to_string())
         })?;
-        let models = Models::new(&config, home.root(), port::http::environment())?;
+        let guards = Guards::new(store.clone(), config.guard);
+        guards.recall().await?;
+        let environment = port::http::environment();
+        let models = Models::new(&config, home.root(), environment, guards.clone())?;
         let ports = Ports {
             llm: Some(Arc::new(models.clone())),
             state: Some(Arc::new(port::state::StoredState(store.clone()))),
@@ -233,6 +240,7 @@ impl Host {
             sandbox,
             skills,
             models,
+            guards,
             trust,
             outbox,
             tasks,

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod guarding;
 pub mod home;
 pub mod host;
 pub mod import;

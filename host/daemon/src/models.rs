@@ -34,6 +34,7 @@ pub use provider::ProviderRow;
 
 use crate::clock;
 use crate::config::Config;
+use crate::guarding::Guards;
 use crate::report::Failure;
 use crate::store::{Store, StoreError};
 use choice::Providers;
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     providers: Providers,
     transfer: Transfer,
     budget: Budget,
+    guards: Guards,
     books: Mutex<Books>,
     conversations: Mutex<HashMap<TaskId, Arc<Conversation>>>,
 }
@@ -58,6 +60,7 @@ impl Models {
         config: &Config,
         home: &Path,
         environment: impl Fn(&str) -> Option<String>,
+        guards: Guards,
     ) -> Result<Self, Failure> {
         let transfer = Transfer::new(&environment).map_err(|error| {
             Failure::internal("the client of models cannot be set up").cause(error.to_string())
@@ -66,6 +69,7 @@ impl Models {
             providers: Providers::new(config, home, environment),
             transfer,
             budget: config.budget.budget(),
+            guards,
             books: Mutex::default(),
             conversations: Mutex::default(),
         })))

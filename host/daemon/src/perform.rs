@@ -1,6 +1,7 @@
 //! One turn: a request that is on disk is judged, run if it may run, and answered, with everything it changed in one
 //! commit. Nobody enters the sandbox any other way.
 
+mod leave;
 mod run;
 
 use std::sync::Arc;
@@ -201,7 +202,7 @@ async fn serve(
     };
     let again = what == What::Again;
     let catalog = host.skills.catalog();
-    let sight = host.trust.sight(peer, now);
+    let sight = host.sight(peer, now);
     let view = View {
         now,
         catalog: &catalog,

@@ -93,23 +93,14 @@ impl Trust {
                 .unwrap_or_else(PoisonError::into_inner)
                 .get(peer)
                 .copied();
-            return Sight {
-                tier: tier.unwrap_or_default(),
-                lease: None,
-            };
+            return Sight::of(tier.unwrap_or_default());
         }
         let peers = self.read();
         let Some(row) = peers.get(peer) else {
-            return Sight {
-                tier: Tier::Untrusted,
-                lease: None,
-            };
+            return Sight::of(Tier::Untrusted);
         };
         if row.blocked {
-            return Sight {
-                tier: Tier::Untrusted,
-                lease: None,
-            };
+            return Sight::of(Tier::Untrusted);
         }
         let lease = row
             .lease
@@ -125,6 +116,7 @@ impl Trust {
         Sight {
             tier: row.tier,
             lease,
+            ..Sight::default()
         }
     }
 

@@ -38,7 +38,7 @@ fn what_a_provider_says_wrong_is_told_apart() {
 fn text_where_json_was_asked_is_rejected_after_one_more_try() {
     let head = "---\nname: soup\ndescription: Knows soups.\noutput_schema: {type: object, required: [minutes]}\n---\n";
     let place = place("[llm.scripted]\nscript = \"script.toml\"\n", head);
-    place.write("home/script.toml", "[[rule]]\nmode = \"repeat\"\n");
+    place.write("home/script.toml", "[[rule]]\nanswer = \"A while.\"\n");
     let (_serving, peer) = start(&place);
     fails(&place, &peer, "OUTPUT_REJECTED", "is not JSON", "hint: ");
     assert_eq!(newest(&place, "soup")["used"]["model_calls"], 2);

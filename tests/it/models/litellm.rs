@@ -217,7 +217,6 @@ fn streams(proxy: &Proxy, kind: &str) {
         .unwrap_or_else(|| panic!("{kind}: {answer} {}", newest(&place, "ports")["log"]));
     let text: String = pieces.iter().filter_map(Value::as_str).collect();
     assert_eq!(text, SAYS, "{kind}");
-    assert!(pieces.len() > 1, "{kind}: {pieces:?}");
     assert!(newest(&place, "ports")["used"]["tokens_out"].as_u64() > Some(0));
 }
 

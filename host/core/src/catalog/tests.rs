@@ -99,12 +99,30 @@ fn a_lease_lifts_what_it_names_and_nothing_else() {
             tier: Tier::Untrusted,
             skills: None,
         }),
+        ..Sight::default()
     };
     assert_eq!(names(&sight), ["a", "b", "c"]);
 }
 
 fn tiers() -> impl Strategy<Value = Tier> {
     (0_u8..4).prop_map(|level| Tier::from_level(level).expect("a tier"))
+}
+
+#[test]
+fn what_was_taken_from_a_peer_is_not_there() {
+    let catalog = Catalog::new(vec![entry("a", Tier::Known), entry("b", Tier::Untrusted)]);
+    let sight = Sight {
+        barred: BTreeSet::from(["b".to_owned(), "c".to_owned()]),
+        ..Sight::of(Tier::Privileged)
+    };
+    assert!(sight.find(&catalog, "a").is_some());
+    assert!(sight.find(&catalog, "b").is_none());
+    let names: Vec<&str> = sight
+        .cards(&catalog)
+        .iter()
+        .map(|card| card.name())
+        .collect();
+    assert_eq!(names, ["a"]);
 }
 
 proptest! {
@@ -120,7 +138,7 @@ proptest! {
         let catalog = Catalog::new(skills.iter().map(|(name, tier)| entry(name, *tier)).collect());
         let lease = lease.map(|(tier, skills)| Lease { tier, skills });
         let names = |tier, lease: &Option<Lease>| -> BTreeSet<String> {
-            let sight = Sight { tier, lease: lease.clone() };
+            let sight = Sight { tier, lease: lease.clone(), ..Sight::default() };
             let cards = sight.cards(&catalog);
             for card in &cards {
                 assert!(sight.find(&catalog, card.name()).is_some_and(|found| Arc::ptr_eq(found, card)));
@@ -131,7 +149,7 @@ proptest! {
         prop_assert!(names(lower, &lease).is_subset(&names(higher, &lease)));
         prop_assert!(names(lower, &None).is_subset(&names(lower, &lease)));
         for (name, _) in &skills {
-            let sight = Sight { tier: lower, lease: lease.clone() };
+            let sight = Sight { tier: lower, lease: lease.clone(), ..Sight::default() };
             prop_assert_eq!(sight.find(&catalog, name).is_some(), names(lower, &lease).contains(name));
         }
     }

@@ -17,7 +17,6 @@ const DIGITS: usize = 4;
 const CHANGES: usize = 4;
 
 /// A mark and how it looks in other forms.
-#[derive(Debug)]
 pub(super) struct Canary {
     pub(super) slot: Arc<str>,
     ways: Vec<(u64, Vec<u16>, Vec<Form>)>,

@@ -2,6 +2,7 @@
 //! backwards, word by word, rotated, without digits), and of each reading the fingerprints are kept with their places.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::fold::{Look, alike, is_digit, rotate};
@@ -12,7 +13,6 @@ use super::{Form, canary};
 use crate::{Digest, PrivateTexts};
 
 /// What is recognised of the private texts of one version of a skill.
-#[derive(Debug)]
 pub struct Index {
     pub(super) texts: Vec<Text>,
     pub(super) readings: Vec<Reading>,
@@ -25,7 +25,6 @@ pub struct Index {
 }
 
 /// One private text.
-#[derive(Debug)]
 pub(super) struct Text {
     pub(super) slot: Arc<str>,
     pub(super) digest: Digest,
@@ -38,7 +37,6 @@ pub(super) struct Text {
 }
 
 /// A text as a row of plain codes.
-#[derive(Debug)]
 pub(super) struct Reading {
     pub(super) text: usize,
     pub(super) look: Look,
@@ -48,14 +46,12 @@ pub(super) struct Reading {
 }
 
 /// The codes of a reading in some order.
-#[derive(Debug)]
 pub(super) struct Order {
     reading: usize,
     places: Vec<u32>,
 }
 
 /// A way in which a text may be written: an order, forwards or backwards, rotated or not.
-#[derive(Debug)]
 pub(super) struct Row {
     pub(super) order: usize,
     backwards: bool,
@@ -253,6 +249,12 @@ impl Index {
                 });
             }
         }
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index(of {} texts)", self.texts.len())
     }
 }
 

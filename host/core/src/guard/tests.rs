@@ -243,6 +243,12 @@ fn what_is_taken_out_is_no_longer_there() {
 }
 
 #[test]
+fn nothing_prints_what_is_recognised() {
+    let index = index(&[("skill", prompt("licence-desk"))]);
+    assert_eq!(format!("{index:?}"), "Index(of 1 texts)");
+}
+
+#[test]
 fn texts_without_private_ones_cost_nothing() {
     let index = Index::new(&private(&[]), &[], &[]);
     assert_eq!(index.inspect("anything at all", ""), Sighting::default());

@@ -105,6 +105,7 @@ fn every_case_is_decided_as_written() {
                     .get("skills")
                     .map(|names| serde_json::from_value(names.clone()).expect("a list of names")),
             }),
+            ..Sight::default()
         };
         let prior = match given["prior"].as_str() {
             None => Prior::None,

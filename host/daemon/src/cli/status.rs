@@ -53,6 +53,13 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         ui.field("peers", &show::text(answer, "peers"));
         ui.field("requests", &show::text(answer, "trust_requests"));
         ui.field("turned away", &counts(answer.get("turned_away")));
+        if answer.get("barred").and_then(Value::as_u64).unwrap_or(0) > 0 {
+            let lost = format!(
+                "{}: see `coworker-host guard`",
+                show::text(answer, "barred")
+            );
+            ui.field("skills lost", &lost);
+        }
     });
     Ok(())
 }

@@ -153,6 +153,15 @@ const KEYS: &[(&str, &str)] = &[
         "The part of what all together may ask, in per cent, that is kept in equal shares for peers of tier 1 and more",
     ),
     (
+        "guard.mode",
+        "What happens to an answer that holds private text, where a skill says nothing: `block`, `redact` (it goes out without the text, to peers of tier 2 and more), or `warn` (it goes out, and you are told)",
+    ),
+    (
+        "guard.rejections",
+        "How many rejections make a skill unknown to a peer, until you lift it with `guard lift`",
+    ),
+    ("guard.within", "Within which time"),
+    (
         "retention.seen",
         "How long a message is recognised if the network delivers it again",
     ),

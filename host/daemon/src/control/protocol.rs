@@ -17,7 +17,7 @@ use crate::report::Failure;
 pub enum Request {
     /// How the host is. Answer: `{"version", "pid", "home", "name", "peer", "transport", "invite", "ready_at",
     /// "skills": {state: count}, "tasks": {"queued", "running"}, "outbox": {"waiting"}, "peers", "trust_requests",
-    /// "models": [{"name", "kind", "model", "key": words, "missing": why or null, "default", "priced"}]}`.
+    /// "barred": skills lost by peers, "models": [{"name", "kind", "model", "key": words, "missing": why or null, "default", "priced"}]}`.
     Status {},
     /// Drain and leave. Answer, before it leaves: `{"stopping": true}`.
     Stop {},
@@ -281,8 +281,19 @@ pub enum Request {
         limit: Option<u32>,
     },
     /// Names that peers asked for and do not see. Answer: `[{"peer", "name", "claimed_name", "skill", "tries",
-    /// "last_at", "class"}]`; `class` is worked out now: `absent`, `hidden`, `pending`, `too low`, `unavailable`.
+    /// "last_at", "class"}]`; `class` is worked out now: `absent`, `hidden`, `pending`, `too low`, `unavailable`, `barred`.
     Probes {},
+    /// What the guard held back of private texts. Answer: `{"barred": [{"peer", "name", "skill", "since_at"}], "rejected":
+    /// [{"peer", "name", "skill", "task", "at", "stage": "model", "output", "failure" or "state", "what"}]}`, the latest
+    /// first; `barred` are the skills that peers lost by it.
+    GuardList {},
+    /// Give a peer a skill back. Answer: `{"peer", "skill"}`.
+    GuardLift {
+        /// Which peer.
+        peer: String,
+        /// Which skill.
+        skill: String,
+    },
     /// What is wrong with this home. Answer: `[{"check", "ok", "detail", "hint"}]`.
     Doctor {},
 }

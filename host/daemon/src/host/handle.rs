@@ -136,6 +136,8 @@ impl Host {
             Request::Usage { by, since } => self.usage(by, since).await,
             Request::Logs { task, limit } => self.logs(task, limit).await,
             Request::Probes {} => self.probes().await,
+            Request::GuardList {} => self.guard_list().await,
+            Request::GuardLift { peer, skill } => self.guard_lift(&peer, &skill).await,
             Request::Doctor {} => self.doctor().await,
         }
     }

@@ -29,13 +29,14 @@ impl Host {
         }
         let (queued, running) = self.lines().load();
         let waiting = self.store.pending().await?;
+        let (barred, _) = self.guards.rows().await?;
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "home": self.home.root(), "name": self.name,
             "peer": self.me, "transport": crate::transport::name(self.me.scheme()), "invite": self.invite(), "ready_at": self.started,
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
             "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
-            "models": self.models.rows(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
+            "models": self.models.rows(), "barred": barred.len(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
         }))
     }
 
@@ -112,7 +113,7 @@ impl Host {
     pub(super) async fn probes(&self) -> Result<Value, Failure> {
         let mut rows = Vec::new();
         for probe in self.store.probes().await? {
-            let sight = self.trust.sight(&probe.peer, clock::now());
+            let sight = self.sight(&probe.peer, clock::now());
             let known = self.trust.row(&probe.peer);
             rows.push(json!({
                 "peer": probe.peer, "name": known.as_ref().and_then(|row| row.name.clone()),

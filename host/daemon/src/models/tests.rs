@@ -41,7 +41,10 @@ impl World {
         std::fs::write(folder.path().join("script.toml"), script).expect("written");
         let settings =
             Config::parse(Path::new("config.toml"), config, &[]).expect("a configuration");
-        let models = Models::new(&settings.config, folder.path(), environment).expect("a client");
+        let store = Store::in_memory().expect("a store");
+        let guards = Guards::new(store, settings.config.guard);
+        let models =
+            Models::new(&settings.config, folder.path(), environment, guards).expect("a client");
         Self {
             models,
             _folder: folder,

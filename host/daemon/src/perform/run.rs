@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::leave::Leaving;
 use super::{ATTEMPTS, Live, Ran, Release, Turning};
 use crate::clock;
 use crate::host::Host;
@@ -36,6 +37,7 @@ impl Turning<'_> {
         }
         let (events, mut told) = mpsc::unbounded_channel();
         let asked = self.conversation(entry, &input);
+        let said = entry.private.as_ref().map(|_| input.clone());
         let started = Instant::now();
         let result = tokio::select! {
             () = stop.cancelled() => return Err(StoreError::NotOpen),
@@ -45,16 +47,31 @@ impl Turning<'_> {
         let (output, usage, mut log) = gather(&mut told, &result);
         let asked = asked.map(Begun::end).unwrap_or_default();
         let duration = started.elapsed();
+        let may_see_duration = self.may_see_duration();
         let (answer, writes) = match result {
-            Ok(done) => (
-                conclude(
-                    entry,
-                    &output,
-                    Some(duration).filter(|_| self.may_see_duration()),
-                ),
-                done.writes,
-            ),
-            Err(stopped) => (Err(stopped.refusal(&asked)), Vec::new()),
+            Ok(done) => {
+                let leaving = Leaving {
+                    output,
+                    writes: done.writes,
+                };
+                match self
+                    .let_out(entry, said.as_deref(), leaving, &mut log)
+                    .await
+                {
+                    Ok(Leaving { output, writes }) => {
+                        let duration = Some(duration).filter(|_| may_see_duration);
+                        (conclude(entry, &output, duration), writes)
+                    }
+                    Err(refusal) => (Err(refusal), Vec::new()),
+                }
+            }
+            Err(stopped) => {
+                let refusal = stopped.refusal(&asked);
+                let refusal = self
+                    .let_tell(entry, said.as_deref(), refusal, &mut log)
+                    .await;
+                (Err(refusal), Vec::new())
+            }
         };
         log.splice(0..0, asked.log.iter().cloned());
         let ran = |writes| Ran {

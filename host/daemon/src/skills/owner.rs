@@ -269,6 +269,9 @@ impl Skills {
         if sight.find(&self.catalog(), name).is_some() {
             return "visible";
         }
+        if sight.barred.contains(name) {
+            return "barred";
+        }
         let rows = self.rows();
         let mut states: Vec<RowState> = rows
             .iter()

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, approvals, asked, cards, cursors, deaths, delegated, invites, known, logs, outbox,
-    peers, places, probes, proposals, state, tasks, usage,
+    StoreError, approvals, asked, cards, cursors, deaths, delegated, guarding, invites, known,
+    logs, outbox, peers, places, probes, proposals, state, tasks, usage,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -14,7 +14,7 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 7] {
+fn steps() -> [String; 8] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -41,6 +41,7 @@ fn steps() -> [String; 7] {
         outbox::ONCE.to_owned(),
         usage::MODELS.to_owned(),
         places::TABLES.to_owned(),
+        guarding::TABLES.to_owned(),
     ]
 }
 

@@ -202,19 +202,37 @@ async fn every_failure_has_its_code_its_cause_and_its_hint() {
         );
         check(&world.answer(shaped(), json!({})).await, code, cause, hint);
     }
-    let world = World::scripted("[[rule]]\nmode = \"repeat\"\n", "");
+    let world = World::scripted("[[rule]]\nanswer = \"soup\"\n", "");
     check(
         &world.answer(shaped(), json!({})).await,
         "OUTPUT_REJECTED",
         "is not JSON",
         "looks like",
     );
+    for mode in ["repeat", "base64"] {
+        let world = World::scripted(&format!("[[rule]]\nmode = \"{mode}\"\n"), "");
+        for entry in [plain(), shaped()] {
+            let (answer, told) = world.answer(entry, json!({})).await;
+            let fault = answer.expect_err("it is held back");
+            assert_eq!(fault.refusal().code(), "OUTPUT_REJECTED");
+            assert!(
+                lines(&told).contains("held back: guard, model"),
+                "{}",
+                lines(&told)
+            );
+        }
+    }
 }
 
 #[tokio::test]
 async fn nobody_configured_is_told_to_the_owner() {
     let folder = tempfile::tempdir().expect("a folder");
-    let models = Models::new(&Config::default(), folder.path(), |_| None).expect("a client");
+    let guards = Guards::new(
+        Store::in_memory().expect("a store"),
+        Config::default().guard,
+    );
+    let models =
+        Models::new(&Config::default(), folder.path(), |_| None, guards).expect("a client");
     let why = models
         .why_unavailable(&ModelWish::default())
         .expect("nobody");

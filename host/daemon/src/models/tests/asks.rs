@@ -106,14 +106,15 @@ async fn a_schema_of_the_guests_is_kept() {
 
 #[tokio::test]
 async fn an_answer_comes_in_pieces_and_is_counted_once() {
-    let script =
-        "[[rule]]\nanswer = \"0123456789abcdefghijklmnop\"\ntokens_in = 40\ntokens_out = 7\n";
-    let (pieces, told) = stream(script, ask("skill", None)).await;
+    let text = "Boil the leek, and taste. ".repeat(50);
+    let script = format!("[[rule]]\nanswer = \"{text}\"\ntokens_in = 40\ntokens_out = 7\n");
+    let (pieces, told) = stream(&script, ask("skill", None)).await;
     let pieces: Vec<String> = pieces
         .into_iter()
         .map(|piece| piece.expect("text"))
         .collect();
-    assert_eq!(pieces, ["0123456789abcdef", "ghijklmnop"]);
+    // It comes behind the guard's window.
+    assert!(pieces.len() > 2 && pieces.concat() == text, "{pieces:?}");
     assert_eq!(
         (told.questions, told.tokens_in, told.tokens_out),
         (1, 40, 7)
@@ -122,7 +123,8 @@ async fn an_answer_comes_in_pieces_and_is_counted_once() {
 
 #[tokio::test]
 async fn who_lets_go_of_an_answer_pays_what_was_set_aside() {
-    let world = World::scripted("[[rule]]\nanswer = \"0123456789abcdefghijklmnop\"\n", "");
+    let text = "Boil the leek, and taste. ".repeat(50);
+    let world = World::scripted(&format!("[[rule]]\nanswer = \"{text}\"\n"), "");
     let begun = world
         .models
         .begin(conversation(1, peer('a'), plain(), &json!({})));

@@ -1,0 +1,299 @@
+//! The guard at work: everything that a model wrote passes here before a guest sees it, and everything that a skill lets out
+//! before a peer does. It keeps the accounts, takes skills from peers that reach for the private texts, and tells the owner
+//! what was held back, from whom and in which form. Peers learn none of it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use coworker_core::guard::{Ledger, Sighting};
+use coworker_core::{Entry, GuardMode, PeerId, Scheme, TaskId, Tier, Timestamp};
+use tokio::sync::Mutex;
+
+use crate::clock;
+use crate::config::GuardConfig;
+use crate::store::{BarRow, RejectionRow, ShownRow, Store, StoreError};
+
+/// Texts up to this size are looked at at once; what takes longer goes where it delays nobody.
+const QUICK: usize = 16 << 10;
+
+/// The guard of all skills. Clones share it.
+#[derive(Clone)]
+pub struct Guards(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    config: GuardConfig,
+    /// By skill. Held from a judgement until it is on disk: two answers at once may not both use what is left.
+    ledgers: Mutex<HashMap<String, Ledger>>,
+    /// Which skills each peer lost.
+    bars: RwLock<HashMap<PeerId, BTreeSet<String>>>,
+}
+
+/// For whom something is on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing<'a> {
+    /// The call.
+    pub task: TaskId,
+    /// Who gets it in the end.
+    pub peer: &'a PeerId,
+    /// How far that peer is trusted.
+    pub tier: Tier,
+    /// The skill, with its private texts.
+    pub entry: &'a Arc<Entry>,
+    /// The caller's own input: what it said itself is no secret to it.
+    pub input: &'a str,
+}
+
+/// From where to where something is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// From a model to the skill.
+    Model,
+    /// From the skill to its caller.
+    Output,
+    /// From the skill to its caller, as the reason of a failure.
+    Failure,
+    /// From the skill to what it remembers.
+    State,
+}
+
+/// What may go on, and what the owner should know of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// The text, if it is no longer the one that came.
+    pub instead: Option<String>,
+    /// A line for the owner.
+    pub note: Option<String>,
+}
+
+/// Why nothing goes on, in words for the owner.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Held(pub String);
+
+impl Stage {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Output => "output",
+            Self::Failure => "failure",
+            Self::State => "state",
+        }
+    }
+}
+
+impl Guards {
+    /// Returns the guard without a past.
+    pub fn new(store: Store, config: GuardConfig) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            config,
+            ledgers: Mutex::default(),
+            bars: RwLock::default(),
+        }))
+    }
+
+    /// Reads accounts and bars from the store.
+    pub async fn recall(&self) -> Result<(), StoreError> {
+        let shown = self.0.store.guard_shown().await?;
+        let mut ledgers = self.0.ledgers.lock().await;
+        for row in shown {
+            let ledger = ledgers.entry(row.skill).or_default();
+            ledger.restore(row.text, &row.peer, row.print);
+        }
+        drop(ledgers);
+        for row in self.0.store.guard_bars().await? {
+            self.bar(&row.peer, &row.skill);
+        }
+        Ok(())
+    }
+
+    /// Returns the skills that a peer lost.
+    pub fn barred(&self, peer: &PeerId) -> BTreeSet<String> {
+        let bars = self.0.bars.read().unwrap_or_else(PoisonError::into_inner);
+        bars.get(peer).cloned().unwrap_or_default()
+    }
+
+    fn bar(&self, peer: &PeerId, skill: &str) {
+        let mut bars = self.0.bars.write().unwrap_or_else(PoisonError::into_inner);
+        bars.entry(peer.clone())
+            .or_default()
+            .insert(skill.to_owned());
+    }
+
+    /// Gives a peer a skill back. Returns whether it had lost it.
+    pub async fn lift(&self, peer: &PeerId, skill: &str) -> Result<bool, StoreError> {
+        let lifted = self.0.store.guard_lift(peer, skill).await?;
+        let mut bars = self.0.bars.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(skills) = bars.get_mut(peer) {
+            skills.remove(skill);
+            if skills.is_empty() {
+                bars.remove(peer);
+            }
+        }
+        Ok(lifted)
+    }
+
+    /// Returns who lost which skill, and everything that was rejected, the latest first.
+    pub async fn rows(&self) -> Result<(Vec<BarRow>, Vec<RejectionRow>), StoreError> {
+        let bars = self.0.store.guard_bars().await?;
+        Ok((bars, self.0.store.guard_rejections().await?))
+    }
+
+    /// Looks at a text on its way, and says what of it may go on.
+    pub async fn pass(
+        &self,
+        passing: Passing<'_>,
+        stage: Stage,
+        text: &str,
+    ) -> Result<Passed, Held> {
+        if passing.entry.private.is_none() {
+            return Ok(Passed::default());
+        }
+        let sighting = look(passing.entry, text, passing.input).await?;
+        if sighting == Sighting::default() {
+            return Ok(Passed::default());
+        }
+        self.judge(passing, stage, text, &sighting).await
+    }
+
+    async fn judge(
+        &self,
+        passing: Passing<'_>,
+        stage: Stage,
+        text: &str,
+        sighting: &Sighting,
+    ) -> Result<Passed, Held> {
+        let skill = passing.entry.name();
+        let mut ledgers = self.0.ledgers.lock().await;
+        // The owner tries skills as often as needed: that is on nobody's account.
+        let mut own = Ledger::default();
+        let is_owner = passing.peer.scheme() == Scheme::Local;
+        let ledger = if is_owner {
+            &mut own
+        } else {
+            ledgers.entry(skill.to_owned()).or_default()
+        };
+        let Some(leak) = ledger.judge(passing.peer, sighting) else {
+            self.add(ledger, passing, sighting).await?;
+            return Ok(Passed::default());
+        };
+        let told = format!("guard, {}: {leak}", stage.word());
+        let mode = passing.entry.guard.mode.unwrap_or(self.0.config.mode);
+        match mode {
+            GuardMode::Warn => {
+                self.add(ledger, passing, sighting).await?;
+                return Ok(Passed {
+                    instead: None,
+                    note: Some(format!("{told}; let through as the skill is set to warn")),
+                });
+            }
+            // Whoever sees what was taken out knows where it stood: that is for peers of the inner circle.
+            GuardMode::Redact if passing.tier >= Tier::Internal => {
+                let redacted = redact(passing.entry, text);
+                let left = look(passing.entry, &redacted, passing.input).await?;
+                if ledger.judge(passing.peer, &left).is_none() {
+                    self.add(ledger, passing, &left).await?;
+                    return Ok(Passed {
+                        instead: Some(redacted),
+                        note: Some(format!("{told}; taken out")),
+                    });
+                }
+            }
+            GuardMode::Redact | GuardMode::Block => {}
+        }
+        if !is_owner {
+            self.reject(passing, stage, leak.to_string()).await?;
+        }
+        Err(Held(told))
+    }
+
+    async fn add(
+        &self,
+        ledger: &mut Ledger,
+        passing: Passing<'_>,
+        sighting: &Sighting,
+    ) -> Result<(), Held> {
+        let new = ledger.add(passing.peer, sighting);
+        if new.is_empty() || passing.peer.scheme() == Scheme::Local {
+            return Ok(());
+        }
+        let rows = new.into_iter().map(|(text, print)| ShownRow {
+            skill: passing.entry.name().to_owned(),
+            text,
+            peer: passing.peer.clone(),
+            print,
+        });
+        self.0
+            .store
+            .guard_show(rows.collect())
+            .await
+            .map_err(unwritten)
+    }
+
+    async fn reject(&self, passing: Passing<'_>, stage: Stage, what: String) -> Result<(), Held> {
+        let GuardConfig {
+            rejections, within, ..
+        } = self.0.config;
+        let (peer, skill) = (passing.peer, passing.entry.name());
+        let at = clock::now();
+        let span = i64::try_from(within.0.as_micros()).unwrap_or(i64::MAX);
+        tracing::warn!(%peer, skill, task = %passing.task, stage = stage.word(), what, "an answer held private text and was held back");
+        let row = RejectionRow {
+            peer: peer.clone(),
+            skill: skill.to_owned(),
+            task: passing.task,
+            at,
+            stage: stage.word().to_owned(),
+            what,
+        };
+        let since = Timestamp(at.0.saturating_sub(span));
+        let store = &self.0.store;
+        if store
+            .guard_reject(row, since, rejections)
+            .await
+            .map_err(unwritten)?
+        {
+            self.bar(peer, skill);
+            tracing::warn!(%peer, skill, "the skill is unknown to this peer now: see `coworker-host guard`");
+        }
+        Ok(())
+    }
+}
+
+/// What cannot be taken down is not let through: the account would be wrong after a restart.
+fn unwritten(error: StoreError) -> Held {
+    Held(format!("the guard's account cannot be written: {error}"))
+}
+
+/// Looks at a text; a long one, or the first one of a skill, where it delays nobody.
+async fn look(entry: &Arc<Entry>, text: &str, input: &str) -> Result<Sighting, Held> {
+    let inspect = |entry: &Entry, text: &str, input: &str| {
+        entry
+            .index()
+            .map(|index| index.inspect(text, input))
+            .unwrap_or_default()
+    };
+    if entry.has_index() && text.len() + input.len() <= QUICK {
+        return Ok(inspect(entry, text, input));
+    }
+    let (entry, text, input) = (entry.clone(), text.to_owned(), input.to_owned());
+    tokio::task::spawn_blocking(move || inspect(&entry, &text, &input))
+        .await
+        .map_err(|error| Held(format!("the guard failed: {error}")))
+}
+
+fn redact(entry: &Entry, text: &str) -> String {
+    let index = entry.index();
+    index.map_or_else(String::new, |index| index.redact(text))
+}
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guards").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
