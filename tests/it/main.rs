@@ -14,6 +14,7 @@ mod durable;
 mod envelopes;
 mod flood;
 mod folder;
+mod guard;
 mod guests;
 mod hosts;
 mod identity;

@@ -9,7 +9,15 @@ use anyhow::{Context as _, Result, ensure};
 use super::put;
 
 /// Crates, by the name of their output.
-const CRATES: [&str; 6] = ["echo", "fetch", "hostile", "hostile-wasi", "ports", "shape"];
+const CRATES: [&str; 7] = [
+    "echo",
+    "fetch",
+    "hostile",
+    "hostile-wasi",
+    "ports",
+    "shape",
+    "thief",
+];
 
 /// Modes of `shape`, each a component of its own.
 const SHAPES: [&str; 37] = [

@@ -221,10 +221,7 @@ async fn the_mode_decides_what_becomes_of_it() {
         .await;
     let passed = passed.expect("it passes");
     let instead = passed.instead.expect("another text");
-    assert!(
-        instead.contains("[…] So."),
-        "{instead}"
-    );
+    assert!(instead.contains("[…] So."), "{instead}");
     // Whoever is not of the inner circle gets nothing.
     let outer = Passing {
         tier: Tier::Known,
