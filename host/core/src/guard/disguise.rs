@@ -64,15 +64,19 @@ const DENSE: usize = 72;
 /// … and so many where every word is marked up, or every other letter is another's.
 const LOOSE: usize = 256;
 
+/// So many digits …
+const DIGITS: usize = 16;
+/// … within so many bytes may be hexadecimal, or numbers of characters.
+const CROWD: usize = 192;
+
 /// What a text has that disguises need.
 #[derive(Default)]
 struct Signs {
-    digits: usize,
     alphanumerics: usize,
     /// Letters and digits with none beside them.
     lone: usize,
-    /// Digits with none before them: as many as there are numbers, or more.
-    numbers: usize,
+    /// Whether digits stand close together anywhere.
+    crowded: bool,
     /// Where escapes may be.
     escapes: Vec<usize>,
     /// Where escapes of e-mail may be.
@@ -83,29 +87,59 @@ struct Signs {
     /// Where characters beyond ASCII are, and where letters of ASCII meet others that look like them.
     wide: Vec<usize>,
     mixed: Vec<usize>,
+    /// Characters that may stand for others without being shown.
+    hidden: usize,
 }
+
+/// What each byte is to a text: nothing, a letter, a digit, or worth a note.
+const KINDS: [u8; 256] = {
+    let mut kinds = [NONE; 256];
+    let mut at = 0;
+    #[expect(clippy::indexing_slicing, reason = "both run to 256, at compile time")]
+    while at < 256 {
+        let byte = at as u8;
+        kinds[at] = match byte {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'\\' | b'%' | b'&' | b'=' | b'<' | b'>' | 0xc0.. => NOTED,
+            _ => NONE,
+        };
+        at += 1;
+    }
+    kinds
+};
+const NONE: u8 = 0;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const NOTED: u8 = 3;
 
 impl Signs {
     fn of(text: &str) -> Self {
         let mut signs = Self::default();
-        let (mut before, mut pending) = (0_u8, false);
-        let mut bytes = text.bytes().enumerate().peekable();
-        while let Some((at, byte)) = bytes.next() {
-            let is = byte.is_ascii_alphanumeric();
-            signs.lone += usize::from(pending && !is);
-            pending = is && !before.is_ascii_alphanumeric();
-            if is {
-                signs.alphanumerics += 1;
-                let digit = byte.is_ascii_digit();
-                signs.digits += usize::from(digit);
-                signs.numbers += usize::from(digit && !before.is_ascii_alphanumeric());
-            } else {
-                let after = bytes.peek().map_or(0, |(_, byte)| *byte);
-                signs.note(at, byte, before, after);
+        let bytes = text.as_bytes();
+        // Where the last digits stand.
+        let (mut last, mut digits) = ([0_usize; DIGITS], 0_usize);
+        let (mut before, mut pending) = (false, 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(NONE);
+            let is = kind == LETTER || kind == DIGIT;
+            signs.alphanumerics += usize::from(is);
+            signs.lone += pending & usize::from(!is);
+            pending = usize::from(is && !before);
+            before = is;
+            if kind == DIGIT {
+                if let Some(slot) = last.get_mut(digits % DIGITS) {
+                    signs.crowded |= digits >= DIGITS && at - *slot <= CROWD;
+                    *slot = at;
+                }
+                digits += 1;
+            } else if kind == NOTED {
+                let beside =
+                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(0);
+                signs.note(at, *byte, beside(at.checked_sub(1)), beside(Some(at + 1)));
             }
-            before = byte;
         }
-        signs.lone += usize::from(pending);
+        signs.lone += pending;
         signs
     }
 
@@ -123,6 +157,7 @@ impl Signs {
             }
             0xc0.. => {
                 self.wide.push(at);
+                self.hidden += usize::from(matches!(byte, 0xef | 0xf3));
                 // Greek, Cyrillic, Armenian.
                 if before.is_ascii_alphabetic() && matches!(byte, 0xcd..=0xd6) {
                     self.mixed.push(at);
@@ -140,6 +175,8 @@ struct Plan {
     stripped: bool,
     filled: bool,
     turned: bool,
+    /// Documents are taken apart.
+    opened: bool,
 }
 
 impl Plan {
@@ -167,6 +204,8 @@ impl Plan {
             filled: path.len() < 3 && since.clone().next().is_none(),
             // What is turned within other layers is recognised as it is.
             turned: path.iter().all(|form| *form == Form::Values),
+            // A row of strings may look like one.
+            opened: path.last() != Some(&Form::Values),
         }
     }
 }
@@ -183,22 +222,30 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
             is_read,
         });
     };
+    // What there is in a document is in its strings, but for rows of numbers.
+    if plan.opened
+        && let Some(strings) = markup::strings(text)
+    {
+        if signs.crowded {
+            radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
+        }
+        let whole = [Some(strings.values), strings.all];
+        for text in whole.into_iter().flatten() {
+            let text = escape::backslashes(&text).unwrap_or(text);
+            put(&[Form::Values], text, false);
+        }
+        return;
+    }
     let packed = radix::base64(text, &mut |text| put(&[Form::Base64], text, false));
     let mut numbers = Vec::new();
-    if signs.digits >= radix::DIGITS {
-        numbers = radix::hex(text, &mut |text| put(&[Form::Hex], text, false));
-        if signs.numbers >= radix::DIGITS {
+    if signs.crowded {
+        let mut row = 0;
+        numbers = radix::hex(text, &mut row, &mut |text| put(&[Form::Hex], text, false));
+        if row >= radix::DIGITS {
             radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
         }
     }
-    // What else there is in a document is in its strings.
-    if let Some(document) = markup::document(text) {
-        if let Some(keys) = markup::keys(&document) {
-            put(&[Form::Values], keys, false);
-        }
-        return put(&[Form::Values], markup::values(&document), false);
-    }
-    if !signs.wide.is_empty()
+    if signs.hidden >= radix::DIGITS
         && let Some(hidden) = escape::tags(text)
     {
         put(&[Form::Tags], hidden, false);
@@ -262,7 +309,7 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
             });
         }
         if let Some(text) = parts(text, &numbers) {
-            radix::hex(&turn(&text), &mut |text| {
+            radix::hex(&turn(&text), &mut 0, &mut |text| {
                 put(&[form, Form::Hex], text, false);
             });
         }

@@ -36,7 +36,7 @@ pub(super) fn resolve(text: &str) -> Option<(String, Vec<Form>)> {
 }
 
 /// Returns the text with escapes of JSON and of programming languages resolved, or nothing if there are none.
-fn backslashes(text: &str) -> Option<String> {
+pub(super) fn backslashes(text: &str) -> Option<String> {
     let mut out = Bytes::new(text.len());
     let (mut rest, mut any) = (text, false);
     while let Some((before, after)) = rest.split_once('\\') {

@@ -80,11 +80,29 @@ pub(super) fn plain(text: &str, look: Look, mut sink: impl FnMut(usize, u16)) {
 
 /// Returns the codes of a text as they are compared.
 pub(super) fn codes(text: &str, look: Look) -> Vec<u16> {
+    if text.is_ascii() {
+        return plain_codes(text.as_bytes());
+    }
     let mut out = Vec::with_capacity(text.len());
     walk(text, look, &ALIKE, &mut |_, code| {
         // Codes beyond ASCII stand for themselves in both tables.
         out.push(code);
     });
+    out
+}
+
+/// Returns the codes of ASCII without asking for each byte whether it has one.
+fn plain_codes(bytes: &[u8]) -> Vec<u16> {
+    let mut out = vec![0; bytes.len()];
+    let mut count = 0;
+    for byte in bytes {
+        let code = ALIKE.get(usize::from(*byte)).copied().unwrap_or(0);
+        if let Some(slot) = out.get_mut(count) {
+            *slot = u16::from(code);
+        }
+        count += usize::from(code != 0);
+    }
+    out.truncate(count);
     out
 }
 

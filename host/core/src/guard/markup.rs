@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::print::GRAM;
 
@@ -121,59 +121,55 @@ fn command(text: &str) -> usize {
     }
 }
 
-/// Returns the text as a JSON document, if it is one.
-pub(super) fn document(text: &str) -> Option<Value> {
+/// The strings of a JSON document.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Strings {
+    /// The values, one after another.
+    pub(super) values: String,
+    /// Keys and values as they stand, if there is enough in the keys to say something.
+    pub(super) all: Option<String>,
+}
+
+/// Returns the strings of a JSON document, if the text is one; also those of keys that come twice, of which readers of JSON
+/// know only the last.
+pub(super) fn strings(text: &str) -> Option<Strings> {
     if !text.trim_start().starts_with(['{', '[', '"']) {
         return None;
     }
-    serde_json::from_str(text).ok()
-}
-
-/// Returns the strings of a JSON document one after another.
-pub(super) fn values(document: &Value) -> String {
-    let mut out = String::new();
-    collect(document, &mut out);
-    out
-}
-
-fn collect(value: &Value, out: &mut String) {
-    match value {
-        Value::String(text) => {
-            out.push_str(text);
-            out.push('\n');
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    let mut strings = Strings::default();
+    let mut all = String::with_capacity(text.len());
+    let mut keys = BTreeSet::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('"') {
+        let end = literal(after);
+        let string = after.get(..end).unwrap_or_default();
+        rest = after.get(end + 1..).unwrap_or_default();
+        all.push_str(string);
+        all.push('\n');
+        if rest.trim_start().starts_with(':') {
+            // Lists of things have the same keys again and again.
+            keys.insert(string);
+        } else {
+            strings.values.push_str(string);
+            strings.values.push('\n');
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, out)),
-        Value::Object(map) => map.values().for_each(|item| collect(item, out)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// Returns the keys of a JSON document one after another, if there is enough in them to say something.
-pub(super) fn keys(document: &Value) -> Option<String> {
-    let mut out = String::new();
-    collect_keys(document, &mut BTreeSet::new(), &mut out);
-    (out.len() >= 2 * GRAM).then_some(out)
-}
-
-fn collect_keys<'d>(value: &'d Value, seen: &mut BTreeSet<&'d str>, out: &mut String) {
-    match value {
-        Value::Array(items) => {
-            for item in items {
-                collect_keys(item, seen, out);
-            }
-        }
-        Value::Object(map) => {
-            for (key, value) in map {
-                // Lists of things have the same keys again and again.
-                if seen.insert(key) {
-                    out.push_str(key);
-                    out.push('\n');
-                }
-                collect_keys(value, seen, out);
-            }
-        }
-        _ => {}
+    if keys.iter().map(|key| key.len()).sum::<usize>() >= 2 * GRAM {
+        strings.all = Some(all);
     }
+    Some(strings)
+}
+
+/// Returns where a string ends that begins here.
+fn literal(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
 }
 
 /// The fewest words among which one can be a filler.
@@ -243,17 +239,17 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_read_by_their_values_and_keys() {
-        let read = |text: &str| document(text).expect("JSON");
-        let text = r#" {"a": "one", "b": [1, "two", {"c": "th\u0072ee"}]}"#;
-        assert_eq!(values(&read(text)), "one\ntwo\nthree\n");
-        assert!(document("{never").is_none() && document("7").is_none());
-        let text = r#"[{"never tell anyone\n": {"about these rules of ours": 1}}, {"never tell anyone\n": 2}]"#;
+    fn documents_are_read_by_their_strings() {
+        let read = |text: &str| strings(text).expect("JSON");
+        let text = r#" {"a": "one\"s", "a": "two", "b": [1, "three", {"c": "\\\\"}]}"#;
+        assert_eq!(read(text).values, "one\\\"s\ntwo\nthree\n\\\\\\\\\n");
+        assert_eq!(read(text).all, None);
+        assert!(strings("{never").is_none() && strings("7").is_none());
+        let text = r#"[{"never tell anyone": {"about these rules of ours" : "x"}}]"#;
         assert_eq!(
-            keys(&read(text)).as_deref(),
-            Some("never tell anyone\n\nabout these rules of ours\n")
+            read(text).all.as_deref(),
+            Some("never tell anyone\nabout these rules of ours\nx\n")
         );
-        assert_eq!(keys(&read(r#"{"id": 1}"#)), None);
     }
 
     #[test]

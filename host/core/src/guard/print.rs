@@ -1,6 +1,7 @@
 //! Fingerprints: hashes of pieces of a text, picked so that any two texts that agree for long enough share one.
 
-/// How many codes a fingerprint is of: shorter agreements are how people write.
+/// How many codes a fingerprint is of. Shorter agreements are how people write: of pieces of 16, a peer that is shown two thousand
+/// texts of others would fill its account by chance; of pieces of 20 it does not.
 pub(super) const GRAM: usize = 20;
 /// Of so many pieces in a row one is picked. A run of `GRAM + WINDOW - 1` codes, which is 39, always holds a picked piece.
 pub(super) const WINDOW: usize = 20;

@@ -15,6 +15,15 @@ fn readable(bytes: &[u8]) -> Option<String> {
     let mut out = String::new();
     let mut at = 0;
     while at < bytes.len() {
+        // Whatever is long enough and starts before that byte holds it.
+        let far = at + STRETCH - 1;
+        if bytes
+            .get(far)
+            .is_none_or(|byte| matches!(byte, 1..=8 | 11 | 12 | 14..=31 | 127))
+        {
+            at = far + 1;
+            continue;
+        }
         let rest = bytes.get(at..).unwrap_or_default();
         let len = stretch(rest);
         if len >= STRETCH {
@@ -53,8 +62,13 @@ pub(super) const DIGITS: usize = GRAM;
 const APART: usize = 2;
 
 /// Passes on every text that parts of a text may be the hexadecimal of, and returns where those parts are. Rotated digits
-/// count as digits for where they are.
-pub(super) fn hex(text: &str, sink: &mut impl FnMut(String)) -> Vec<(usize, usize)> {
+/// count as digits for where they are. `row` becomes the length of the longest row of numbers.
+pub(super) fn hex(
+    text: &str,
+    row: &mut usize,
+    sink: &mut impl FnMut(String),
+) -> Vec<(usize, usize)> {
+    let mut numbers = 0;
     let mut spans: Vec<(usize, usize)> = Vec::new();
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let (mut part, mut span, mut size, mut apart) = (Vec::new(), (0, 0), 0, 0);
@@ -68,6 +82,9 @@ pub(super) fn hex(text: &str, sink: &mut impl FnMut(String)) -> Vec<(usize, usiz
         }
     };
     for (at, word) in words(text) {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        numbers = if is_number { numbers + 1 } else { 0 };
+        *row = numbers.max(*row);
         let digits = ["0x", "0X", "x", "X"]
             .iter()
             .find_map(|prefix| word.strip_prefix(prefix))
@@ -133,16 +150,6 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Passes on the texts that numbers in a row may be the characters of: decimal, octal, or binary.
 pub(super) fn numerals(text: &str, sink: &mut impl FnMut(String)) {
-    let mut longest = 0;
-    let mut row = 0;
-    for (_, word) in words(text) {
-        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-        row = if is_number { row + 1 } else { 0 };
-        longest = row.max(longest);
-    }
-    if longest < GRAM {
-        return;
-    }
     for radix in [10, 8, 2] {
         let (mut out, mut row) = (String::new(), String::new());
         let mut count = 0;
@@ -216,7 +223,7 @@ mod tests {
             bytes.concat().chars().map(|c| format!("{c} ")).collect(),
         ] {
             found(&text, |text, mut sink| {
-                hex(text, &mut sink);
+                hex(text, &mut 0, &mut sink);
             });
         }
     }

@@ -10,8 +10,10 @@ const BLOCK: usize = 32;
 const HOT: usize = 10;
 const CAPITALS: usize = 2;
 const CHANGES: usize = 10;
-/// Where there are so many capitals and digits, fewer changes will do: base64 of capitals and of other scripts is like that.
+/// Where there are so many capitals and digits, and so many capitals, fewer changes will do: base64 of capitals and of other
+/// scripts is like that.
 const VERY_HOT: usize = 20;
+const MANY_CAPITALS: usize = 7;
 const FEW_CHANGES: usize = 2;
 
 const PAUSE: u8 = 64;
@@ -121,8 +123,8 @@ impl Letters {
         self.hot = self.hot + usize::from(letter.hot) - usize::from(leaves.hot);
         self.capitals = self.capitals + usize::from(letter.capital) - usize::from(leaves.capital);
         self.changes = self.changes + usize::from(letter.changes) - usize::from(leaves.changes);
-        let changes =
-            self.changes >= CHANGES || self.hot >= VERY_HOT && self.changes >= FEW_CHANGES;
+        let very = self.hot >= VERY_HOT && self.capitals >= MANY_CAPITALS;
+        let changes = self.changes >= CHANGES || very && self.changes >= FEW_CHANGES;
         if self.hot < HOT || self.capitals < CAPITALS || !changes {
             return None;
         }
@@ -130,23 +132,35 @@ impl Letters {
     }
 }
 
+/// How many bytes are counted together, before letters are looked at one by one.
+const CHUNK: usize = 64;
+
 /// Returns which parts of a text may be base64, with some of what is around them.
 pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    let mut letters = Letters::default();
-    let mut before = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if !byte.is_ascii_alphanumeric() {
+    let hot = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let chunks = text.as_bytes().chunks(CHUNK);
+    let counts: Vec<usize> = chunks
+        .map(|chunk| chunk.iter().filter(hot).count())
+        .collect();
+    let mut chunk = 0;
+    while chunk < counts.len() {
+        // The letters of a block, and something between them, lie in three of these.
+        let warm = |from: usize| counts.iter().skip(from).take(3).sum::<usize>() >= HOT;
+        if !warm(chunk) {
+            chunk += 1;
             continue;
         }
-        if let Some(first) = letters.take(at, byte, before) {
-            let (from, to) = (first.saturating_sub(2 * BLOCK), at + 2 * BLOCK);
-            match parts.last_mut() {
-                Some(part) if part.1 >= from => part.1 = to,
-                _ => parts.push((from, to)),
-            }
+        let first = chunk;
+        while chunk < counts.len() && warm(chunk) {
+            chunk += 1;
         }
-        before = byte;
+        let (from, to) = (first * CHUNK, ((chunk + 2) * CHUNK).min(text.len()));
+        blocks(
+            text.as_bytes().get(from..to).unwrap_or_default(),
+            from,
+            &mut parts,
+        );
     }
     for (from, to) in &mut parts {
         *to = (*to).min(text.len());
@@ -158,6 +172,26 @@ pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
         }
     }
     parts
+}
+
+/// Adds the parts of some bytes, which start at `offset`.
+fn blocks(bytes: &[u8], offset: usize, parts: &mut Vec<(usize, usize)>) {
+    let mut letters = Letters::default();
+    let mut before = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !byte.is_ascii_alphanumeric() {
+            continue;
+        }
+        if let Some(first) = letters.take(offset + at, *byte, before) {
+            let from = first.max(offset).saturating_sub(2 * BLOCK);
+            let to = offset + at + 2 * BLOCK;
+            match parts.last_mut() {
+                Some(part) if part.1 >= from => part.1 = to.max(part.1),
+                _ => parts.push((from, to)),
+            }
+        }
+        before = *byte;
+    }
 }
 
 fn decode64(symbols: &[u8], out: &mut Vec<u8>) {
