@@ -94,6 +94,9 @@ impl<'a> Known<'a> {
             (whole, codes(self.input, reading.look)),
             (reading.letters(), letters(self.input, reading.look)),
         ] {
+            if input.len() < GRAM {
+                continue;
+            }
             let mut pieces = HashSet::new();
             each_gram(&input, GRAM, |_, hash| {
                 pieces.insert(hash);
