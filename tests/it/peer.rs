@@ -307,6 +307,20 @@ pub(crate) fn names(cards: &Value) -> Vec<String> {
     cards.iter().map(name).collect()
 }
 
+/// Everything that a card may say.
+pub(crate) const CARD_KEYS: [&str; 10] = [
+    "name",
+    "description",
+    "input_schema",
+    "output_schema",
+    "min_trust_tier",
+    "max_context_privacy_tier",
+    "version",
+    "when_to_use",
+    "category",
+    "ext",
+];
+
 /// Returns an envelope as an old peer writes it, sent now.
 pub(crate) fn envelope(kind: &str, correlation: &str, payload: &Value) -> Vec<u8> {
     json!({

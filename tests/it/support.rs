@@ -195,13 +195,13 @@ fn without_digests(text: &str) -> String {
     cleaned + rest
 }
 
-/// Returns the folder of the components that `cargo xtask samples` built for tests.
+/// Returns the folder of the components that `cargo xtask fixtures` built for tests.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../target/fixtures")
         .canonicalize()
         .unwrap_or_else(|_| {
-            panic!("target/fixtures is missing: run `cargo xtask samples` first");
+            panic!("target/fixtures is missing: run `cargo xtask fixtures` first");
         })
 }
 
@@ -210,7 +210,38 @@ pub(crate) fn fixture(name: &str) -> String {
     let path = fixtures().join(name);
     assert!(
         path.is_file(),
-        "{name} is missing: run `cargo xtask samples` first"
+        "{name} is missing: run `cargo xtask fixtures` first"
     );
     path.to_str().expect("plain").to_owned()
+}
+
+/// A row of the system's tables of the network.
+#[derive(Debug)]
+pub(crate) struct NetworkRow {
+    pub(crate) table: &'static str,
+    /// Its words; the fourth is the state, where `0A` means that it listens.
+    pub(crate) words: Vec<String>,
+}
+
+/// Returns how many sockets of any kind a process has, and those of them that are on the network.
+pub(crate) fn sockets(id: u32) -> (usize, Vec<NetworkRow>) {
+    let inode = |link: &Path| -> Option<String> {
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        Some(inode.to_owned())
+    };
+    let all: Vec<String> = std::fs::read_dir(format!("/proc/{id}/fd"))
+        .expect("a process of ours")
+        .filter_map(|entry| inode(&std::fs::read_link(entry.ok()?.path()).ok()?))
+        .collect();
+    let mut rows = Vec::new();
+    for table in ["tcp", "tcp6", "udp", "udp6", "raw"] {
+        let text = std::fs::read_to_string(format!("/proc/{id}/net/{table}")).unwrap_or_default();
+        for line in text.lines() {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            if words.get(9).is_some_and(|inode| all.contains(inode)) {
+                rows.push(NetworkRow { table, words });
+            }
+        }
+    }
+    (all.len(), rows)
 }

@@ -27,7 +27,7 @@
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::peer::until;
+use crate::peer::{CARD_KEYS, until};
 use crate::xmtp::network::kill;
 
 #[test]
@@ -71,18 +71,6 @@ fn defect_2_no_failure_tells_an_agent_where_it_happened() {
 #[test]
 fn defect_3_no_question_brings_more_than_the_card() {
     let scene = Scene::trusting(&["echo.wasm"], "privileged");
-    let declared = [
-        "name",
-        "description",
-        "input_schema",
-        "output_schema",
-        "min_trust_tier",
-        "max_context_privacy_tier",
-        "version",
-        "when_to_use",
-        "category",
-        "ext",
-    ];
     let listed = scene.ask("discover", json!({}))["skills"][0].clone();
     let card = scene.ask("skill_card_query", json!({ "skill": "echo" }));
     let again = scene.ask("agent_card_query", json!({ "cached_hash": "" }))["skills"][0].clone();
@@ -91,7 +79,7 @@ fn defect_3_no_question_brings_more_than_the_card() {
             card.as_object()
                 .expect("a card")
                 .keys()
-                .all(|key| declared.contains(&key.as_str())),
+                .all(|key| CARD_KEYS.contains(&key.as_str())),
             "{card}"
         );
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
+use crate::support::sockets;
 use crate::xmtp::network::Member;
 
 /// Returns the files in a folder and below that hold a text.
@@ -98,30 +99,14 @@ fn a_host_and_its_sidecar_listen_to_nobody() {
     scene.call("echo", json!({ "a": 1 }));
     let host = scene.host.serving.as_ref().expect("it serves").id();
     let sidecar = scene.host.bridge()["pid"].as_u64().expect("a process");
-    for id in [u64::from(host), sidecar] {
-        let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{id}/fd"))
-            .expect("ours")
-            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-            .filter_map(|link| {
-                Some(
-                    link.to_str()?
-                        .strip_prefix("socket:[")?
-                        .strip_suffix(']')?
-                        .to_owned(),
-                )
-            })
-            .collect();
-        assert!(!sockets.is_empty(), "{id}");
-        for table in ["tcp", "tcp6", "udp", "udp6", "raw"] {
-            let text =
-                std::fs::read_to_string(format!("/proc/{id}/net/{table}")).unwrap_or_default();
-            for line in text.lines().skip(1) {
-                let words: Vec<&str> = line.split_whitespace().collect();
-                let ours = sockets.iter().any(|socket| socket == words[9]);
-                // A connection to the node is one; that somebody may connect to is none.
-                let connected = table.starts_with("tcp") && words[3] != "0A";
-                assert!(!ours || connected, "{id} {table}: {line}");
-            }
+    let sidecar = u32::try_from(sidecar).expect("a process");
+    for id in [host, sidecar] {
+        let (all, on_the_network) = sockets(id);
+        assert!(all > 0, "{id}");
+        for row in on_the_network {
+            // A connection to the node is one; that somebody may connect to is none.
+            let connected = row.table.starts_with("tcp") && row.words[3] != "0A";
+            assert!(connected, "{id} {row:?}");
         }
     }
 }

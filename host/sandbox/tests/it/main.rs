@@ -1,4 +1,4 @@
-//! The sandbox against real components. Every guest here comes from `tests/fixtures`, built by `cargo xtask samples`.
+//! The sandbox against real components. Every guest here comes from `tests/fixtures`, built by `cargo xtask fixtures`.
 
 #[cfg(test)]
 mod answers;

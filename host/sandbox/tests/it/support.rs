@@ -21,7 +21,7 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let path = target().join("fixtures").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!(
-            "the fixture {} is missing ({error}): run `cargo xtask samples` first",
+            "the fixture {} is missing ({error}): run `cargo xtask fixtures` first",
             path.display()
         )
     })
