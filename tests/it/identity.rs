@@ -6,7 +6,7 @@ use crate::peer::{Peer, envelope};
 use crate::support::Place;
 
 /// Sends an envelope with more in it, and returns the answer.
-fn claiming(
+pub(crate) fn claiming(
     peer: &Peer,
     kind: &str,
     correlation: &str,

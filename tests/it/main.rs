@@ -21,6 +21,7 @@ mod identity;
 mod import;
 mod interop;
 mod invites;
+mod log;
 mod meeting;
 mod models;
 mod pairs;

@@ -2,6 +2,7 @@
 //! A key that is not known is an error, because a misspelt limit would otherwise be no limit.
 
 mod budget;
+mod environment;
 mod error;
 mod guard;
 mod keys;
@@ -16,6 +17,7 @@ use coworker_core::{Bytes, Span, Tier};
 use serde::{Deserialize, Serialize};
 
 pub use budget::BudgetConfig;
+pub use environment::overrides;
 pub use error::ConfigError;
 pub use guard::GuardConfig;
 pub use keys::{Key, keys, markdown, starter};

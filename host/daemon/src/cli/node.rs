@@ -8,8 +8,7 @@ use coworker_xmtp_node::{FolderError, NodeConfig, NodeError, TlsFiles};
 use serde_json::json;
 
 use super::serve::Signals;
-use super::{Context, trace};
-use crate::config::LogConfig;
+use super::{Context, reach, trace};
 use crate::local_node;
 use crate::report::Failure;
 
@@ -40,7 +39,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     };
     let tls = options.tls_cert.zip(options.tls_key);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    trace::for_serve(&LogConfig::default())?;
+    trace::for_serve(&reach::without_home()?.log)?;
     let mut signals = Signals::listen()?;
     let mut config = NodeConfig::new(&data);
     config.listen = options.listen;

@@ -1,5 +1,6 @@
 //! Where a command's request goes: to the host that runs on the home, or else to one opened for this command alone.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::ui::Latest;
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, overrides};
 use crate::control::{Client, Progress, Request};
 use crate::home::Home;
 use crate::host::Host;
@@ -77,9 +78,17 @@ pub(super) fn load(home: &Home) -> Result<Config, Failure> {
     Ok(settings(home)?.config)
 }
 
-/// Reads the configuration of a home, with the origin of every value.
+/// Returns what is in force where there is no home: the defaults, and what the environment puts over them.
+pub(super) fn without_home() -> Result<Config, Failure> {
+    let overrides = overrides(|name| std::env::var_os(name));
+    let settings = Config::parse(Path::new(""), "", &overrides)?;
+    Ok(settings.config)
+}
+
+/// Reads the configuration of a home and what the environment puts over it, with the origin of every value.
 pub(super) fn settings(home: &Home) -> Result<Settings, Failure> {
-    Config::load(&home.config_file(), &[]).map_err(|error| {
+    let overrides = overrides(|name| std::env::var_os(name));
+    Config::load(&home.config_file(), &overrides).map_err(|error| {
         let failure = Failure::from(error);
         match failure.hint {
             Some(_) => failure,

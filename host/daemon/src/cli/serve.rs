@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ui::{Colour, Latest, Ui};
 use super::{Context, init, reach, show, skills, trace};
-use crate::config::{Config, Transport, XmtpEnv};
+use crate::config::{Config, LogFormat, Transport, XmtpEnv};
 use crate::control::{Note, Progress, Request};
 use crate::home::Home;
 use crate::report::{Failure, printable};
@@ -49,6 +49,9 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     let home = home(context)?;
     let mut config = reach::load(&home)?;
     trace::for_serve(&config.log)?;
+    if config.log.format == LogFormat::Json {
+        context.ui.advise_in_log();
+    }
     choose(context, &mut config, options.transport, options.env);
     let mut paths = Vec::new();
     for path in options.paths {

@@ -19,16 +19,13 @@ pub(super) fn for_commands() {
         .try_init();
 }
 
-/// Sends what a serving host has to say to stderr, as the configuration or RUST_LOG says.
+/// Sends what a serving host has to say to stderr, as its settings say: RUST_LOG is one of them.
 pub(super) fn for_serve(config: &LogConfig) -> Result<(), Failure> {
-    let filter = match EnvFilter::try_from_default_env() {
-        Ok(filter) => filter,
-        Err(_) => EnvFilter::try_new(&config.level).map_err(|error| {
-            Failure::config("`log.level` in config.toml cannot be used")
-                .caused_by(&error)
-                .hint("write it as in \"info\", \"debug\" or \"warn,coworker_host=debug\"")
-        })?,
-    };
+    let filter = EnvFilter::try_new(&config.level).map_err(|error| {
+        Failure::config("`log.level` in config.toml cannot be used")
+            .caused_by(&error)
+            .hint("write it as in \"info\", \"debug\" or \"warn,coworker_host=debug\"")
+    })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false);

@@ -27,6 +27,7 @@ pub(super) struct Ui {
     colour: bool,
     broken: RefCell<Option<io::Error>>,
     drawn: Cell<bool>,
+    logs: Cell<bool>,
 }
 
 /// The colours of words that mean good, waiting and bad, of headings, and of pictures.
@@ -49,7 +50,13 @@ impl Ui {
             colour: !json && !no_colour && !unwanted && io::stdout().is_terminal(),
             broken: RefCell::new(None),
             drawn: Cell::new(false),
+            logs: Cell::new(false),
         }
+    }
+
+    /// Gives advice to the log from now on: whoever reads one in JSON can read nothing else beside it.
+    pub(super) fn advise_in_log(&self) {
+        self.logs.set(true);
     }
 
     /// Prints a line of the answer. Foreign text in it was made printable by the caller.
@@ -87,12 +94,17 @@ impl Ui {
         }
     }
 
-    /// Prints advice on stderr.
+    /// Prints advice on stderr, one line.
     pub(super) fn advise(&self, line: &str) {
-        if !self.quiet {
-            self.erase();
-            let _ = writeln!(io::stderr(), "{line}");
+        if self.quiet {
+            return;
         }
+        if self.logs.get() {
+            tracing::info!("{line}");
+            return;
+        }
+        self.erase();
+        let _ = writeln!(io::stderr(), "{line}");
     }
 
     /// Prints a failure on stderr.

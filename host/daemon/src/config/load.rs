@@ -110,8 +110,18 @@ impl Config {
                     given.origin.to_string(),
                 ));
             }
-            put(&mut table, &given.key, &given.value);
-            let read: Result<Self, _> = table.clone().try_into();
+            put(
+                &mut table,
+                &given.key,
+                toml::Value::from(given.value.as_str()),
+            );
+            let mut read: Result<Self, _> = table.clone().try_into();
+            if read.is_err()
+                && let Some(value) = plain(&given.value)
+            {
+                put(&mut table, &given.key, value);
+                read = table.clone().try_into();
+            }
             read.map_err(|error| ConfigError::Value {
                 path: None,
                 line: 0,
@@ -244,25 +254,28 @@ fn unknown(key: String, file: Option<&Path>, line: usize, origin: String) -> Con
 }
 
 /// Sets the value under a dotted path, making sections as needed.
-fn put(table: &mut toml::Table, path: &str, text: &str) {
+fn put(table: &mut toml::Table, path: &str, value: toml::Value) {
     match path.split_once('.') {
         Some((section, rest)) => {
             let inner = table
                 .entry(section)
                 .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             if let Some(inner) = inner.as_table_mut() {
-                put(inner, rest, text);
+                put(inner, rest, value);
             }
         }
         None => {
-            let value = text
-                .parse::<i64>()
-                .map(toml::Value::from)
-                .or_else(|_| text.parse::<bool>().map(toml::Value::from))
-                .unwrap_or_else(|_| toml::Value::from(text));
             table.insert(path.to_owned(), value);
         }
     }
+}
+
+/// Returns the number or truth value that a text stands for.
+fn plain(text: &str) -> Option<toml::Value> {
+    let number = text.parse::<i64>().map(toml::Value::from);
+    number
+        .or_else(|_| text.parse::<bool>().map(toml::Value::from))
+        .ok()
 }
 
 fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
