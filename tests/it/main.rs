@@ -14,6 +14,7 @@ mod durable;
 mod envelopes;
 mod flood;
 mod folder;
+mod greeting;
 mod guard;
 mod guests;
 mod hosts;

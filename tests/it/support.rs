@@ -215,6 +215,26 @@ pub(crate) fn fixture(name: &str) -> String {
     path.to_str().expect("plain").to_owned()
 }
 
+/// Returns the folder of the sample skills as `cargo xtask samples` builds them.
+pub(crate) fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target/skills")
+        .canonicalize()
+        .unwrap_or_else(|_| {
+            panic!("target/skills is missing: run `cargo xtask samples` first");
+        })
+}
+
+/// Returns a sample skill.
+pub(crate) fn sample(name: &str) -> String {
+    let path = samples().join(name);
+    assert!(
+        path.is_file(),
+        "{name} is missing: run `cargo xtask samples` first"
+    );
+    path.to_str().expect("plain").to_owned()
+}
+
 /// A row of the system's tables of the network.
 #[derive(Debug)]
 pub(crate) struct NetworkRow {

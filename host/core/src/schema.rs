@@ -2,6 +2,7 @@
 //! value against it costs a bounded amount of work whatever both hold.
 
 mod declared;
+mod example;
 mod guard;
 mod rule;
 mod survey;
@@ -113,6 +114,11 @@ impl Schema {
     /// Returns the value without what the schema does not speak of.
     pub fn declared(&self, value: &Value) -> Value {
         declared::declared(&self.value, value)
+    }
+
+    /// Returns a value that fits and holds little more than it has to, to try a skill with; nothing where no guess fits.
+    pub fn example(&self) -> Option<Value> {
+        example::example(self)
     }
 
     /// Checks a value, and tells the first place that breaks a rule.

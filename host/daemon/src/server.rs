@@ -75,10 +75,17 @@ impl Server {
 
     /// Returns what to tell the owner at start.
     pub async fn ready_info(&self) -> Result<Value, Failure> {
-        let mut seen = Vec::new();
+        let (mut seen, mut example) = (Vec::new(), None);
         for tier in coworker_core::Tier::ALL {
             let cards = self.host.skills.preview(tier).await;
             let names: Vec<&Value> = cards.iter().filter_map(|card| card.get("name")).collect();
+            if example.is_none()
+                && let Some(name) = names.first().and_then(|name| name.as_str())
+            {
+                let input = self.host.skills.example(name);
+                example =
+                    Some(json!({ "skill": name, "input": input.unwrap_or_else(|| json!({})) }));
+            }
             seen.push(json!({ "tier": tier, "skills": names }));
         }
         let waiting: Vec<Value> = self
@@ -92,7 +99,7 @@ impl Server {
             .collect();
         Ok(json!({
             "name": self.host.name, "peer": self.host.me, "transport": transport::name(self.host.me.scheme()),
-            "invite": self.host.invite(), "seen": seen, "attention": waiting,
+            "invite": self.host.invite(), "seen": seen, "example": example, "attention": waiting,
         }))
     }
 

@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long what was compiled may take to be published.
 const COMMIT: Duration = Duration::from_secs(2);
 
+/// The longest input in a line to paste.
+const PASTED: usize = 1_000;
+
 /// What to serve, and where.
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -232,7 +235,6 @@ fn introduce(ui: &Ui, ready: &Value) {
 }
 
 fn offer(ui: &Ui, ready: &Value) {
-    let mut example = None;
     for seen in show::list(ready, "seen") {
         let tier = show::text(seen, "tier");
         let skills = show::list(seen, "skills");
@@ -242,9 +244,6 @@ fn offer(ui: &Ui, ready: &Value) {
             show::text(seen, "skills")
         };
         ui.field(&tier, &format!("sees {names}"));
-        if example.is_none() {
-            example = skills.first().map(show::plain);
-        }
     }
     for row in show::list(ready, "attention") {
         let name = if show::has(row, "name") {
@@ -255,10 +254,28 @@ fn offer(ui: &Ui, ready: &Value) {
         let state = ui.paint(Colour::Waiting, &show::text(row, "state"));
         ui.line(&format!("{name}: {state}, {}", show::text(row, "reason")));
     }
-    match example {
-        Some(skill) => ui.advise(&format!("try: coworker-host call self {skill} --input '{{}}'")),
+    match ready.get("example").filter(|example| !example.is_null()) {
+        Some(example) => ui.advise(&format!("try: {}", call_line(example))),
         None => ui.advise("nothing is offered yet: run `coworker-host skills list`, then `coworker-host skills expose NAME`"),
     }
+}
+
+/// Returns a line for a shell that calls a skill.
+fn call_line(example: &Value) -> String {
+    let input = example
+        .get("input")
+        .map(Value::to_string)
+        .unwrap_or_default();
+    // The input is made from a stranger's schema: what cannot be printed as it is, nobody should paste.
+    let input = if printable(&input) == input && input.len() <= PASTED {
+        input.replace('\'', r"'\''")
+    } else {
+        "{}".to_owned()
+    };
+    format!(
+        "coworker-host call self {} --input '{input}'",
+        show::text(example, "skill")
+    )
 }
 
 /// The two signals that ask a process to end.
@@ -284,5 +301,25 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_to_paste_is_one_word_for_its_input() {
+        let line = |input: Value| call_line(&json!({ "skill": "word-count", "input": input }));
+        let with = |input: &str| format!("coworker-host call self word-count --input '{input}'");
+        assert_eq!(line(json!({"text": "a b"})), with(r#"{"text":"a b"}"#));
+        assert_eq!(
+            line(json!({"text": "it's; rm"})),
+            with(r#"{"text":"it'\''s; rm"}"#)
+        );
+        assert_eq!(line(json!({"text": "\u{202e}"})), with("{}"));
+        assert_eq!(line(json!({"text": "x".repeat(2_000)})), with("{}"));
     }
 }

@@ -264,6 +264,16 @@ impl Skills {
             .collect()
     }
 
+    /// Returns an input to try a skill with: the least that it takes. There is none where no guess fits, or nobody sees it.
+    pub fn example(&self, name: &str) -> Option<Value> {
+        let catalog = self.catalog();
+        catalog
+            .seen_by(Tier::Privileged)
+            .find(name)?
+            .input
+            .example()
+    }
+
     /// Returns why a peer with this sight does not find a name; for the owner alone.
     pub async fn classify(&self, name: &str, sight: &Sight) -> &'static str {
         if sight.find(&self.catalog(), name).is_some() {
