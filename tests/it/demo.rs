@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, fixtures};
+use crate::support::{Place, fixtures, sample, samples};
 use crate::xmtp::network::{node_program, sidecar};
 
 /// Runs the demo with two fixtures, and returns what it said.
@@ -12,8 +12,17 @@ fn demo(place: &Place, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<
     for name in ["echo.wasm", "hostile.wasm"] {
         std::fs::copy(fixtures().join(name), skills.join(name)).expect("ours");
     }
+    run(
+        place,
+        &[&["--skills", "shown"], arguments].concat(),
+        environment,
+    )
+}
+
+/// Runs the demo, and returns what it said.
+fn run(place: &Place, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<Value> {
     let output = place
-        .command(&["--json", "demo", "--skills", "shown"])
+        .command(&["--json", "demo"])
         .args(arguments)
         .envs(environment.iter().copied())
         .output()
@@ -91,6 +100,73 @@ fn the_demo_over_xmtp_finds_nothing_of_what_was_said_at_the_node() {
     let search = with(&lines, "found_in_node", &json!(0));
     assert!(search["pieces"].as_u64().expect("a count") > 3, "{search}");
     assert_eq!(search["found_at_owner"], search["pieces"], "{search}");
+}
+
+/// Every language's skill runs in a host, and a peer gets the very result that its README promises.
+#[test]
+fn the_demo_of_the_samples_has_a_result_from_each_language() {
+    let place = Place::new();
+    let samples = samples();
+    for name in ["icy", "text-tools", "json-tools", "dates", "checksums"] {
+        sample(&format!("{name}.wasm"));
+    }
+    let skills = samples.to_str().expect("plain");
+    let lines = run(
+        &place,
+        &["--skills", skills, "--transport", "loopback"],
+        &[],
+    );
+    for (call, result) in [
+        (
+            "call translate ",
+            json!({"translated": "おはようございます"}),
+        ),
+        (
+            "call word-count ",
+            json!({"words": 3, "chars": 13, "lines": 2}),
+        ),
+        (
+            "call transform ",
+            json!({"text": "name,price\nlamp,40", "count": 1}),
+        ),
+        (
+            "call between ",
+            json!({"days": 2, "workdays": 1, "hours": 49.5, "text": "2 days, 1 hours and 30 minutes"}),
+        ),
+        (
+            "call checksum ",
+            json!({
+                "bytes": 43, "crc32": "414fa339", "adler32": "5bdc0fda", "fnv1a": "f3f9b7f5e7e47110",
+                "sha256": "d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592",
+            }),
+        ),
+    ] {
+        let reply = replies(&lines, call).into_iter().next().expect(call);
+        assert_eq!(reply, &json!({"success": true, "result": result}), "{call}");
+    }
+    let hidden = json!({"success": false, "error": "Unknown skill: translate"});
+    assert_eq!(replies(&lines, "hidden by its owner"), [&hidden]);
+    assert_eq!(replies(&lines, "no longer there for it"), [&hidden]);
+    let absent = json!({"success": false, "error": "Unknown skill: no-such-skill"});
+    assert_eq!(replies(&lines, "never there at all"), [&absent]);
+    let large = replies(&lines, "more than its owner lets it take");
+    assert_eq!(large[0]["error_code"], "INVALID_INPUT");
+    let new = replies(&lines, "runs the new one");
+    assert_eq!(new[0]["success"], true, "{new:?}");
+}
+
+/// Returns the replies of the steps that say this.
+fn replies<'l>(lines: &'l [Value], part: &str) -> Vec<&'l Value> {
+    let said = |line: &&Value| {
+        line["step"]
+            .as_str()
+            .is_some_and(|step| step.contains(part))
+    };
+    lines
+        .iter()
+        .filter(said)
+        .map(|line| &line["reply"])
+        .collect()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The main job shown on one machine: a host with skills, a second host as its peer, what each of them sees, and what
 //! crossed the wire between them. All of it lives in a folder of the demo's own, which goes away with it.
 
+mod calls;
 mod latency;
 mod stage;
 mod step;
@@ -16,7 +17,7 @@ use serde_json::json;
 use self::stage::{Stage, Way};
 use self::step::Step;
 use super::{Context, reach};
-use crate::config::{Config, Transport};
+use crate::config::Transport;
 use crate::report::Failure;
 
 /// What to show, and over what.
@@ -35,7 +36,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     let home = context.home().ok();
     let config = match &home {
         Some(home) => reach::load(home)?,
-        None => Config::default(),
+        None => reach::without_home()?,
     };
     let way = Way::choose(home.as_ref(), &config, options.transport).await?;
     let dir = std::env::temp_dir().join(format!("coworker-demo-{}", crate::clock::token()));

@@ -24,6 +24,18 @@ impl Step<'_> {
         }
     }
 
+    /// Says what was called since `started`, and what came back.
+    pub(super) fn call(&self, what: &str, reply: &Value, started: Instant) {
+        if self.ui.json {
+            let ms = started.elapsed().as_secs_f64() * 1_000.0;
+            self.ui
+                .document(&json!({ "step": what, "ms": ms, "reply": reply }));
+        } else {
+            self.say(what, started);
+            self.note(&format!("= {}", reply.get("result").unwrap_or(reply)));
+        }
+    }
+
     /// Says more about the step before, to people.
     pub(super) fn note(&self, what: &str) {
         if !self.ui.json {

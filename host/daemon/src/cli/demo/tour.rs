@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use coworker_core::Tier;
 use serde_json::{Map, Value, json};
 
+use super::calls;
 use super::latency::Latencies;
 use super::stage::Stage;
 use super::step::Step;
@@ -20,24 +21,6 @@ use crate::report::Failure;
 const COMPILED: Duration = Duration::from_secs(600);
 /// How many calls are made one after the other, to see how long one takes.
 const HOT: usize = 20;
-
-/// Calls worth showing, for the skills of the samples.
-const CALLS: &[(&str, &str)] = &[
-    ("translate", r#"{"text": "Good morning!", "to_lang": "ja"}"#),
-    ("word-count", r#"{"text": "one two\nthree"}"#),
-    (
-        "transform",
-        r#"{"text": "{\"items\": [{\"name\": \"pen\", \"price\": 2}, {\"name\": \"lamp\", \"price\": 40}]}", "path": "$.items[?price > 10].{name,price}", "to": "csv"}"#,
-    ),
-    (
-        "between",
-        r#"{"start": "2026-03-01T12:00", "end": "2026-03-03T13:30"}"#,
-    ),
-    (
-        "checksum",
-        r#"{"text": "The quick brown fox jumps over the lazy dog"}"#,
-    ),
-];
 
 /// The two hosts, and what is remembered about them for the end.
 struct Tour<'a> {
@@ -77,10 +60,8 @@ pub(super) async fn tour(
     step.part("it calls");
     tour.calls(&names).await?;
     // One whose call can be shown, if there is one.
-    let shown = CALLS
-        .iter()
-        .find_map(|(skill, _)| names.iter().find(|name| name == skill));
-    let chosen = shown.or(names.first());
+    let shown = calls::shown(&names);
+    let chosen = shown.first().copied().or(names.first().map(String::as_str));
     step.part("what does not go");
     if let Some(name) = chosen {
         tour.limited(name).await?;
@@ -157,25 +138,20 @@ impl Tour<'_> {
     }
 
     async fn calls(&mut self, names: &[String]) -> Result<(), Failure> {
-        for (skill, input) in CALLS
-            .iter()
-            .filter(|(skill, _)| names.iter().any(|name| name == skill))
-        {
-            self.call_shown(skill, input).await?;
+        for skill in calls::shown(names) {
+            let input = self.input(skill).unwrap_or_default();
+            let started = Instant::now();
+            let reply = self.call(skill, input.clone()).await?;
+            let what = format!("call {skill} {input}");
+            self.step.call(&what, &reply, started);
+            calls::answered(skill, &reply)?;
         }
         Ok(())
     }
 
-    async fn call_shown(&mut self, skill: &str, input: &str) -> Result<(), Failure> {
-        let input: Value = serde_json::from_str(input).map_err(|error| {
-            Failure::internal("an example of the demo is not JSON").caused_by(&error)
-        })?;
-        let started = Instant::now();
-        let reply = self.call(skill, input.clone()).await?;
-        self.step.say(&format!("call {skill} {input}"), started);
-        self.step
-            .note(&format!("= {}", reply.get("result").unwrap_or(&reply)));
-        Ok(())
+    /// Returns an input worth showing, or the least that the skill takes.
+    fn input(&self, skill: &str) -> Option<Value> {
+        calls::input(skill).or_else(|| self.owner.skills.example(skill))
     }
 
     /// Gives a skill a limit, and shows what a caller hears who goes beyond it.
@@ -192,11 +168,9 @@ impl Tour<'_> {
         ask(self.owner, set("64 B")).await?;
         let started = Instant::now();
         let reply = self.call(name, json!({ "text": "x".repeat(100) })).await?;
-        self.step.say(
-            &format!("call {name} with more than its owner lets it take"),
-            started,
-        );
-        self.step.note(&format!("= {reply}"));
+        let what = format!("call {name} with more than its owner lets it take");
+        self.step.call(&what, &reply, started);
+        calls::invalid(name, &reply)?;
         ask(self.owner, set("256 KiB")).await?;
         Ok(())
     }
@@ -225,10 +199,9 @@ impl Tour<'_> {
     async fn refused(&mut self, skill: &str, what: &str) -> Result<(), Failure> {
         let started = Instant::now();
         let reply = self.call(skill, json!({})).await?;
-        self.step
-            .say(&format!("call {skill}, which is {what}"), started);
-        self.step.note(&format!("= {reply}"));
-        Ok(())
+        let what = format!("call {skill}, which is {what}");
+        self.step.call(&what, &reply, started);
+        calls::unknown(skill, &reply)
     }
 
     /// Drops a component into the folder, and waits until it can be called.
@@ -268,17 +241,23 @@ impl Tour<'_> {
     async fn replaced(&mut self) -> Result<(), Failure> {
         let rows = self.rows().await?;
         let served = super::components(self.served).unwrap_or_default();
-        // The smallest whose skills are seen.
+        // The smallest with a skill that is seen and can be called.
         let smallest = served.into_iter().rev().find_map(|component| {
             let file = component.file_name()?.to_string_lossy().into_owned();
-            let of_it = |row: &&Value| of_file(row, &file) && show::text(row, "state") == "exposed";
-            let before = rows.iter().find(of_it).cloned()?;
-            Some((component, file, before))
+            let seen = |row: &&Value| of_file(row, &file) && show::text(row, "state") == "exposed";
+            rows.iter().filter(seen).find_map(|before| {
+                let name = show::text(before, "name");
+                let input = self.input(&name)?;
+                Some((component.clone(), file.clone(), before.clone(), name, input))
+            })
         });
-        let Some((component, file, before)) = smallest else {
+        let Some((component, file, before, name, input)) = smallest else {
             return Ok(());
         };
-        let row = |rows: &[Value]| rows.iter().find(|row| of_file(row, &file)).cloned();
+        let row = |rows: &[Value]| {
+            let of_it = |row: &&Value| of_file(row, &file) && show::text(row, "name") == name;
+            rows.iter().find(of_it).cloned()
+        };
         let failed = |error: std::io::Error| {
             Failure::failed("the component cannot be replaced").caused_by(&error)
         };
@@ -299,7 +278,6 @@ impl Tour<'_> {
             })
             .await?;
         let after = row(&settled).unwrap_or_default();
-        let name = show::text(&after, "name");
         let what = format!(
             "{name} was replaced while the host runs: {} -> {}",
             show::id(&before, "digest"),
@@ -307,26 +285,42 @@ impl Tour<'_> {
         );
         self.step.say(&what, started);
         let started = Instant::now();
-        self.call(&name, json!({})).await?;
-        self.step.say(
-            &format!("the next call of {name} runs the new one"),
-            started,
-        );
-        Ok(())
+        let reply = self.call(&name, input).await?;
+        let what = format!("the next call of {name} runs the new one");
+        self.step.call(&what, &reply, started);
+        calls::answered(&name, &reply)?;
+        self.ran(&name, after.get("digest")).await
+    }
+
+    /// Makes sure that the last call of a skill ran a component, by what its owner reads about it.
+    async fn ran(&self, skill: &str, digest: Option<&Value>) -> Result<(), Failure> {
+        let logs = |task| Request::Logs { task, limit: None };
+        let tasks = ask(self.owner, logs(None)).await?;
+        let last = show::rows(&tasks)
+            .iter()
+            .find(|task| show::text(task, "skill") == skill)
+            .and_then(|task| show::text(task, "task").parse().ok());
+        let last = last.ok_or_else(|| Failure::internal("a call has left no task"))?;
+        let task = ask(self.owner, logs(Some(last))).await?;
+        if digest.is_some() && task.get("digest") == digest {
+            return Ok(());
+        }
+        Err(
+            Failure::failed(format!("the call of {skill} did not run what replaced it"))
+                .cause(format!("it ran {}", show::text(&task, "digest")))
+                .hint("run the demo again; if it fails again, tell the maintainers what it said"),
+        )
     }
 
     /// Calls often enough to say how long a call takes.
     async fn hot(&mut self, name: &str) -> Result<(), Failure> {
-        let input = CALLS
-            .iter()
-            .find(|(skill, _)| *skill == name)
-            .and_then(|(_, input)| serde_json::from_str(input).ok())
-            .unwrap_or_else(|| json!({}));
+        let input = self.input(name).unwrap_or_else(|| json!({}));
         let all = Instant::now();
         for _ in 0..HOT {
             let started = Instant::now();
-            self.call(name, input.clone()).await?;
+            let reply = self.call(name, input.clone()).await?;
             self.took.note("hot call", started);
+            calls::answered(name, &reply)?;
         }
         self.step
             .say(&format!("{HOT} calls of {name}, one after the other"), all);
