@@ -11,6 +11,7 @@ mod defects;
 mod delegation;
 mod demo;
 mod durable;
+mod egress;
 mod envelopes;
 mod flood;
 mod folder;

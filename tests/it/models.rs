@@ -6,7 +6,7 @@ mod failures;
 mod litellm;
 mod network;
 mod samples;
-mod server;
+pub(crate) mod server;
 mod texts;
 
 use serde_json::{Value, json};

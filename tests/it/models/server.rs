@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 /// What a connection gets.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// A status, headers and a body.
     Say(u16, &'static str, String),
     /// The start of an answer, and then nothing more.
@@ -20,7 +20,7 @@ pub(super) enum Act {
 }
 
 /// A server until it is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
     /// What it does next; nothing ends it.
@@ -30,7 +30,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts one that does one thing after the other, and the last one for ever.
-    pub(super) fn start(acts: Vec<Act>) -> Self {
+    pub(crate) fn start(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let acts = Arc::new(Mutex::new(VecDeque::from(acts)));
@@ -60,12 +60,12 @@ impl Server {
     }
 
     /// Returns where it is.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Returns every request so far, head and body.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().expect("not poisoned").clone()
     }
 }

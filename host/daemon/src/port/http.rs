@@ -223,18 +223,23 @@ struct PublicOnly;
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if let Some(private) = found.iter().find(|address| !is_public(address.ip())) {
-                return Err(format!(
-                    "{} resolves to {}, which is not a public address",
-                    name.as_str(),
-                    private.ip()
-                )
-                .into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let public = public_only(name.as_str(), found)?;
+            Ok(Box::new(public.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Returns the records of a name if all of them are public.
+fn public_only(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+    match found.iter().find(|address| !is_public(address.ip())) {
+        None => Ok(found),
+        Some(private) => {
+            let private = private.ip();
+            Err(format!(
+                "{name} resolves to {private}, which is not a public address"
+            ))
+        }
     }
 }
 
@@ -281,113 +286,4 @@ pub fn environment() -> impl Fn(&str) -> Option<String> + Send + Sync {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_public_addresses_are_public() {
-        for private in [
-            "0.0.0.0",
-            "10.1.2.3",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.31.0.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "192.0.0.192",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "::ffff:8.8.8.8",
-            "fe80::1",
-            "fc00::1",
-            "fd00:ec2::254",
-            "64:ff9b::a00:1",
-            "64:ff9b:1::1",
-            "2002:a00:1::",
-            "2001::1",
-            "2001:db8::1",
-            "ff02::1",
-        ] {
-            assert!(
-                !is_public(private.parse().expect("an address")),
-                "{private} must be refused"
-            );
-        }
-        for public in [
-            "8.8.8.8",
-            "1.1.1.1",
-            "100.128.0.1",
-            "172.32.0.1",
-            "2606:4700::1111",
-            "2001:4860:4860::8888",
-        ] {
-            assert!(
-                is_public(public.parse().expect("an address")),
-                "{public} is public"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_private_address_in_another_spelling_is_refused_unless_the_grant_names_it() {
-        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = server.local_addr().expect("bound").port();
-        let network = Network::new(|_| None).expect("a client");
-        let ask = async |host: &str| {
-            let grant = HttpGrant {
-                url: format!("http://{host}:{port}/"),
-                methods: vec!["GET".to_owned()],
-                headers: BTreeMap::new(),
-            };
-            let request = HttpRequest {
-                method: http::Method::GET,
-                uri: grant.url.parse().expect("a URI"),
-                headers: http::HeaderMap::new(),
-                body: bytes::Bytes::new(),
-                most: 1_000,
-                timeout: Some(Duration::from_millis(200)),
-            };
-            network.once(&grant, &request).await.err()
-        };
-        for host in [
-            "2130706433",
-            "0x7f000001",
-            "0x7f.1",
-            "127.1",
-            "017700000001",
-            "localhost",
-        ] {
-            let error = ask(host).await;
-            let denied = match &error {
-                Some(PortError::Denied(_)) => true,
-                // A name: refused by the resolver.
-                Some(PortError::Unavailable(why)) => why.contains("not a public address"),
-                _ => false,
-            };
-            assert!(denied, "{host}: {error:?}");
-        }
-        // Reached, and then left without an answer.
-        assert!(matches!(
-            ask("127.0.0.1").await,
-            Some(PortError::TimedOut(_))
-        ));
-    }
-
-    #[test]
-    fn secrets_fill_headers_and_stay_unprinted() {
-        let network =
-            Network::new(|key| (key == "KEY").then(|| "s3cret".to_owned())).expect("a client");
-        let value = network.fill("Bearer ${env:KEY}!").expect("a known key");
-        assert_eq!(value.to_str().ok(), Some("Bearer s3cret!"));
-        assert!(!format!("{value:?}").contains("s3cret"));
-        assert!(matches!(
-            network.fill("${env:OTHER}"),
-            Err(PortError::Unavailable(_))
-        ));
-        assert!(network.fill("${env:KEY").is_err());
-    }
-}
+mod tests;
