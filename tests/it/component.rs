@@ -200,8 +200,12 @@ fn a_skill_without_its_grant() {
     skill         -
     file          [PLACE]/skills/ports.wasm
     digest        [DIGEST]
+    description   Remembers, or asks a model.
     the most it could ever do:
-      compute and answer
+      reads its input and gives an output
+      writes to its log and reports progress
+      asks models through your slots; impossible without the grant `llm`
+      remembers between calls; impossible without the grant `state`
     what it asks for:
       nothing
     --- stderr
@@ -209,6 +213,37 @@ fn a_skill_without_its_grant() {
     cause: ports.toml: the component imports llm, which needs a grant: ask for it under `[grants]`
     hint: see `coworker-host skills inspect ports`, and try again
     "#);
+    let shown = place.run(&["skills", "inspect", "ports"]).seen();
+    let (_, shown) = shown.split_once("imports:").expect("what it imports");
+    assert_snapshot!(shown, @r"
+
+      coworker:skill/llm@0.1.0
+      coworker:skill/state@0.1.0
+      coworker:skill/types@0.1.0
+    the most it could ever do:
+      reads its input and gives an output
+      writes to its log and reports progress
+      asks models through your slots; impossible without the grant `llm`
+      remembers between calls; impossible without the grant `state`
+    what it asks for:
+      nothing
+    what is granted:
+      nothing
+    ");
+    // Of what is no component nothing is known, and nothing is said.
+    put(&place, "garbage.wasm", "skills/garbage.wasm");
+    place.wait_for_file("garbage.wasm", "broken");
+    assert_snapshot!(place.run(&["skills", "inspect", "garbage.wasm"]).seen(), @r"
+    exit 0
+    file          [PLACE]/skills/garbage.wasm
+    state         broken
+    reason        the file is not WebAssembly (give a component as `coworker-host skills new` builds it)
+    digest        [DIGEST]
+    what it asks for:
+      nothing
+    what is granted:
+      nothing
+    ");
     assert_snapshot!(place.run(&["skills", "hide", "none"]).seen(), @r#"
     exit 1
     --- stderr

@@ -26,7 +26,7 @@ pub enum Request {
     /// `state` is one word (`compiling`, `pending`, `hidden`, `exposed`, `broken`, …), `reason` a sentence or null.
     SkillsList {},
     /// Everything about one skill. Answer: a row of the list with `{"card", "imports": [text], "ceiling": [sentence],
-    /// "asked": Grants, "granted": Grants, "limits": Limits, "previous": digest or null, "review": text,
+    /// "asked": Grants, "asks": [words], "granted": Grants, "limits": Limits, "previous": digest or null, "review": text,
     /// "changes": null or [{"what", "from", "to"}], "body": "component" or "model", "texts": [{"slot", "bytes",
     /// "digest", "wish"}], "guard": {"mode", "public"}, "warnings": [sentence]}`. `review` names exactly what was shown. `changes` is there when
     /// `diff` is: what would change if that other file or skill took its place.

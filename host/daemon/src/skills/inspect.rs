@@ -3,13 +3,14 @@
 use coworker_core::approval::{
     Reason, Reviewed, Update, UpdatePolicy, beyond, changes, judge_update, tier_in_force,
 };
-use coworker_core::{Body, Digest, Entry, Grants, GuardRule};
+use coworker_core::{Body, Digest, Entry, Grants, GuardRule, Limits, SkillName};
 
 use super::owner::{Target, means};
 use super::package::ALONE;
 use super::publish::limits_in_force;
-use super::row::{ChangeRow, Inspection, PrivateRow};
+use super::row::{ChangeRow, Inspection, PrivateRow, SkillRow};
 use super::state::{Outcome, Standing, State, token};
+use super::text::{self, Wishes};
 use super::{Skills, SkillsError};
 
 impl Skills {
@@ -33,8 +34,7 @@ impl Skills {
             .clone()
             .or_else(|| current.as_ref().map(|row| row.reviewed.clone()));
         let Some(reviewed) = reviewed else {
-            // Nothing can be shown of a file that is no skill but the reason, which is in its row.
-            return Ok(Inspection::bare(self.row(&target)?));
+            return Ok(unserved(&state, &target, self.row(&target)?));
         };
         let previous = match &current {
             Some(row) => self
@@ -79,9 +79,11 @@ impl Skills {
             .snapshot(&target.file)
             .map(|read| read.package.clone());
         let ceiling = match (reviewed.body, state.examined.get(&reviewed.digest)) {
-            (Body::Component, Some(Outcome::Known(examined))) => examined.ceiling.sentences.clone(),
-            (Body::Component, _) => Vec::new(),
-            (Body::Model, _) => vec![ALONE.to_owned()],
+            (Body::Component, Some(Outcome::Known(examined))) => {
+                Some(examined.ceiling.sentences.clone())
+            }
+            (Body::Component, _) => None,
+            (Body::Model, _) => Some(vec![ALONE.to_owned()]),
         };
         let texts = reviewed.private.and_then(|wanted| {
             let staged = package.iter().filter_map(|package| package.texts.as_ref());
@@ -98,14 +100,14 @@ impl Skills {
                 .as_ref()
                 .map(|package| package.warnings.clone())
                 .unwrap_or_default(),
-            imports: reviewed.imports.clone(),
+            imports: Some(reviewed.imports.clone()),
             ceiling,
-            asks: beyond(&Grants::default(), &reviewed.grants),
+            asks: Some(beyond(&Grants::default(), &reviewed.grants)),
             granted: current
                 .as_ref()
                 .map(|row| row.reviewed.grants.clone())
                 .unwrap_or_default(),
-            limits,
+            limits: Some(limits),
             previous,
             approved_at: current.as_ref().map(|row| row.at),
             approved_by: current.map(|row| row.how),
@@ -116,7 +118,7 @@ impl Skills {
                 .map(|manifest| manifest.name.to_string())
                 .collect(),
             changes: compared,
-            asked: reviewed.grants,
+            asked: Some(reviewed.grants),
         })
     }
 
@@ -166,28 +168,54 @@ impl Skills {
     }
 }
 
-impl Inspection {
-    fn bare(row: super::SkillRow) -> Self {
-        Self {
-            row,
-            card: None,
-            body: Body::default(),
-            texts: Vec::new(),
-            guard: GuardRule::default(),
-            warnings: Vec::new(),
-            imports: Vec::new(),
-            ceiling: Vec::new(),
-            asked: Grants::default(),
-            asks: Vec::new(),
-            granted: Grants::default(),
-            limits: Default::default(),
-            previous: None,
-            approved_at: None,
-            approved_by: None,
-            review: String::new(),
-            together: Vec::new(),
-            changes: None,
-        }
+/// Shows what is known of a file of which nothing can be approved as it is: what was found in it, and what is asked for
+/// beside it. Why it does not serve is in its row.
+fn unserved(state: &State, target: &Target, row: SkillRow) -> Inspection {
+    let read = state.snapshot(&target.file);
+    let found = read.and_then(|read| match state.examined.get(&read.digest) {
+        Some(Outcome::Known(examined)) if read.body.is_component() => Some(examined),
+        _ => None,
+    });
+    let wishes = read.and_then(|read| match &read.text {
+        Some(text) => text::read(text).ok(),
+        None => Some(Wishes::default()),
+    });
+    let manifest = found.and_then(|found| {
+        let is_meant = |skill: &SkillName| target.skill.as_ref().is_none_or(|name| name == skill);
+        found
+            .manifests
+            .iter()
+            .find(|manifest| is_meant(&manifest.name))
+    });
+    let card = read.zip(manifest).and_then(|(read, manifest)| {
+        let (grants, limits) = (Grants::default(), Limits::default());
+        let entry = Entry::new(manifest.clone(), read.digest, grants, limits).ok()?;
+        Some(entry.card.as_ref().clone())
+    });
+    let names = found.iter().flat_map(|found| &found.manifests);
+    Inspection {
+        row,
+        card,
+        body: read.map(|read| read.body).unwrap_or_default(),
+        texts: Vec::new(),
+        guard: GuardRule::default(),
+        warnings: read
+            .map(|read| read.package.warnings.clone())
+            .unwrap_or_default(),
+        imports: found.map(|found| found.imports.clone()),
+        ceiling: found.map(|found| found.ceiling.sentences.clone()),
+        asks: wishes
+            .as_ref()
+            .map(|wishes| beyond(&Grants::default(), &wishes.grants)),
+        asked: wishes.map(|wishes| wishes.grants),
+        granted: Grants::default(),
+        limits: None,
+        previous: None,
+        approved_at: None,
+        approved_by: None,
+        review: String::new(),
+        together: names.map(|manifest| manifest.name.to_string()).collect(),
+        changes: None,
     }
 }
 

@@ -92,18 +92,18 @@ pub struct Inspection {
     /// What its author should look at.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// The interfaces it imports.
-    pub imports: Vec<String>,
-    /// The most the component could ever do, in sentences.
-    pub ceiling: Vec<String>,
-    /// What it asks for.
-    pub asked: Grants,
-    /// What it asks for, in words.
-    pub asks: Vec<String>,
+    /// The interfaces it imports, where that is known.
+    pub imports: Option<Vec<String>>,
+    /// The most the component could ever do, in sentences, where that is known.
+    pub ceiling: Option<Vec<String>>,
+    /// What it asks for, unless that cannot be read.
+    pub asked: Option<Grants>,
+    /// What it asks for, in words, unless that cannot be read.
+    pub asks: Option<Vec<String>>,
     /// What the owner granted.
     pub granted: Grants,
-    /// What one call may use.
-    pub limits: Limits,
+    /// What one call may use, of what can be approved.
+    pub limits: Option<Limits>,
     /// The component approved before, to which a rollback leads.
     pub previous: Option<Digest>,
     /// When the version in force was approved.

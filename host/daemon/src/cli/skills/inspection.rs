@@ -29,7 +29,7 @@ pub(super) fn whole(ui: &Ui, answer: &Value) {
         heading(ui, "what callers see");
         ui.pretty(card);
     }
-    if show::text(answer, "body") != "model" {
+    if show::text(answer, "body") != "model" && show::has(answer, "imports") {
         heading(ui, "imports");
         bullets(ui, show::list(answer, "imports"), "nothing");
     }
@@ -44,8 +44,10 @@ pub(super) fn whole(ui: &Ui, answer: &Value) {
         }
         _ => ui.line("  nothing"),
     }
-    heading(ui, "limits of one call");
-    limits(ui, answer);
+    if show::has(answer, "limits") {
+        heading(ui, "limits of one call");
+        limits(ui, answer);
+    }
     changes(ui, answer);
 }
 
@@ -116,11 +118,16 @@ fn private(ui: &Ui, answer: &Value) {
     }
 }
 
+/// Prints what it could do and what it asks for, and nothing where that is not known.
 fn can(ui: &Ui, answer: &Value) {
-    heading(ui, "the most it could ever do");
-    bullets(ui, show::list(answer, "ceiling"), "compute and answer");
-    heading(ui, "what it asks for");
-    bullets(ui, show::list(answer, "asks"), "nothing");
+    if show::has(answer, "ceiling") {
+        heading(ui, "the most it could ever do");
+        bullets(ui, show::list(answer, "ceiling"), "compute and answer");
+    }
+    if show::has(answer, "asks") {
+        heading(ui, "what it asks for");
+        bullets(ui, show::list(answer, "asks"), "nothing");
+    }
 }
 
 /// Prints what would change, if anything was compared.

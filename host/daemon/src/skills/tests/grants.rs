@@ -22,7 +22,7 @@ async fn a_grant_takes_effect_only_by_the_owners_recorded_approval() {
             .contains("ask models")
     );
     let shown = world.skills.inspect("count", None).await.unwrap();
-    assert!(shown.granted.is_empty() && shown.asked.llm);
+    assert!(shown.granted.is_empty() && shown.asked.is_some_and(|asked| asked.llm));
     world.expose("count").await;
     let world = world.restart(Start::default()).await;
     let entry = world

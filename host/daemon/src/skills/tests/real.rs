@@ -29,7 +29,7 @@ async fn components_are_dropped_exposed_updated_and_made_ready() {
             .await
             .unwrap()
             .ceiling
-            .is_empty()
+            .is_none_or(|sentences| sentences.is_empty())
     );
     world.expose(&name).await;
     let digest = Digest::of(&echo);
