@@ -26,6 +26,7 @@ mod invites;
 mod log;
 mod meeting;
 mod models;
+mod node;
 mod pairs;
 mod peer;
 mod refusals;

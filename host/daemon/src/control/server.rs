@@ -85,6 +85,8 @@ impl From<ControlError> for Failure {
 pub struct Listener {
     socket: UnixListener,
     path: PathBuf,
+    /// The only user who is answered.
+    pub(super) owner: u32,
 }
 
 impl Listener {
@@ -112,6 +114,7 @@ impl Listener {
         Ok(Self {
             socket,
             path: path.to_owned(),
+            owner: rustix::process::geteuid().as_raw(),
         })
     }
 
@@ -138,7 +141,7 @@ impl Listener {
                     continue;
                 }
             };
-            if !is_same_user(&stream) {
+            if !is_user(&stream, self.owner) {
                 tracing::warn!("another user tried the control socket");
                 continue;
             }
@@ -167,9 +170,17 @@ impl Drop for Listener {
 
 /// Returns whether the process at the other end runs as this user.
 pub(super) fn is_same_user(stream: &UnixStream) -> bool {
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+    is_user(stream, rustix::process::geteuid().as_raw())
+}
+
+fn is_user(stream: &UnixStream, user: u32) -> bool {
+    may_ask(stream.peer_cred().map(|peer| peer.uid()), user)
+}
+
+/// Returns whether a process of this user may ask a host of that one. Root has no need to, and whoever the system cannot
+/// name may not.
+pub(super) fn may_ask(peer: io::Result<u32>, me: u32) -> bool {
+    peer.is_ok_and(|peer| peer == me)
 }
 
 /// One client.

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
+use super::server::may_ask;
 use super::{Client, ControlError, Listener, Progress, Request};
 use crate::report::{Exit, Failure};
 use crate::tasks::Tasks;
@@ -45,11 +46,17 @@ async fn handle(request: Request, progress: Progress, guard: Guard) -> Result<Va
 }
 
 fn run() -> Running {
+    run_for(None)
+}
+
+/// Runs a socket of a user, or of this one.
+fn run_for(owner: Option<u32>) -> Running {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("control.sock");
     let tasks = Tasks::new();
     let (gone, dropped) = mpsc::unbounded_channel();
-    let listener = Listener::bind(&path).expect("a new socket");
+    let mut listener = Listener::bind(&path).expect("a new socket");
+    listener.owner = owner.unwrap_or(listener.owner);
     tasks.spawn(
         listener.serve(tasks.clone(), Duration::ZERO, move |request, progress| {
             handle(request, progress, Guard(gone.clone()))
@@ -97,6 +104,30 @@ async fn answers_failures_and_progress_arrive() {
     let answer = client.ask(&hide, |note| notes.push(note.text)).await;
     assert_eq!(answer, Err(Failure::failed("no skill is called x")));
     assert_eq!(notes, ["hiding"]);
+}
+
+#[tokio::test]
+async fn another_user_gets_nothing_from_the_control_socket() {
+    use std::io::{Error, ErrorKind};
+    let (me, other) = (1_000, 1_001);
+    assert!(may_ask(Ok(me), me));
+    for stranger in [
+        Ok(other),
+        Ok(0),
+        Ok(u32::MAX),
+        Err(Error::from(ErrorKind::NotConnected)),
+    ] {
+        let who = format!("{stranger:?}");
+        assert!(!may_ask(stranger, me), "{who}");
+    }
+    // To a host of somebody else, this process is another user.
+    let running = run_for(Some(rustix::process::geteuid().as_raw() + 1));
+    let mut stream = UnixStream::connect(&running.path).await.expect("a socket");
+    // The host may have hung up already, which is the same to us.
+    let _ = stream.write_all(b"{\"do\":\"status\"}\n").await;
+    let mut heard = Vec::new();
+    let _ = stream.read_to_end(&mut heard).await;
+    assert_eq!(heard, b"", "it is not answered, and not told why");
 }
 
 #[tokio::test]
