@@ -6,6 +6,7 @@
 )]
 
 mod cli;
+mod commands;
 mod component;
 mod defects;
 mod delegation;

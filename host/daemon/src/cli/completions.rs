@@ -2,6 +2,7 @@
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use serde_json::json;
 
 use super::Cli;
 use super::ui::Ui;
@@ -23,6 +24,8 @@ pub(super) fn run(ui: &Ui, options: &Options) -> Result<(), Failure> {
         "coworker-host",
         &mut script,
     );
-    ui.line(String::from_utf8_lossy(&script).trim_end());
+    let script = String::from_utf8_lossy(&script);
+    let answer = json!({ "shell": options.shell.to_string(), "script": script.trim_end() });
+    ui.answer(&answer, |ui, _| ui.line(script.trim_end()));
     Ok(())
 }
