@@ -32,6 +32,7 @@ mod pairs;
 mod peer;
 mod refusals;
 mod support;
+mod terminal;
 mod texts;
 mod tidy;
 mod trust;
