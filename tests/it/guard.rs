@@ -42,18 +42,16 @@ fn place(script: &str, config: &str, port: u16) -> (Place, Serving) {
     (place, serving)
 }
 
-/// Rules by which the model tells the prompt in pieces, when it is asked for each.
+/// Rules by which the model tells the prompt in pieces, when it is asked for each. What counts are letters and digits.
 fn in_pieces(count: usize, width: usize, step: usize) -> String {
+    let places = PROMPT.char_indices().filter(|(_, c)| c.is_alphanumeric());
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
     (0..count)
         .map(|n| {
-            let mut from = n * step;
-            while !PROMPT.is_char_boundary(from) {
-                from += 1;
-            }
-            let piece: String = PROMPT[from..].chars().take(width).collect();
+            let piece = &PROMPT[places[n * step]..places[n * step + width]];
             format!(
                 "[[rule]]\ncontains = \"part {n}.\"\nanswer = {}\n",
-                json!(piece)
+                json!(piece.trim_end())
             )
         })
         .collect()
@@ -87,11 +85,12 @@ fn within(pieces: &[String]) {
     let mut shown = BTreeSet::new();
     for piece in pieces {
         let sighting = index.inspect(piece, "");
-        let longest = match sighting.leak.map(|leak| leak.what) {
+        let leak = sighting.leak;
+        let longest = match leak.as_ref().map(|leak| leak.what) {
             Some(What::Run(chars)) => chars,
             _ => 0,
         };
-        assert!(longest <= LONGEST, "{longest} characters in {piece:?}");
+        assert!(longest <= LONGEST, "{leak:?} in {piece:?}");
         shown.extend(sighting.shown.into_iter().flat_map(|shown| shown.prints));
     }
     let count = shown.len();
@@ -153,8 +152,49 @@ fn a_masked_answer_is_held_back_before_the_component_has_it() {
 }
 
 #[test]
+fn pieces_that_a_component_puts_together_are_no_more_than_one_answer_may_hold() {
+    let (place, serving) = place(&in_pieces(8, LONGEST, LONGEST), PATIENT, 9);
+    for streams in [false, true] {
+        let peer = place.peer(&serving, "known");
+        let asks: Vec<String> = (0..8).rev().map(|n| format!("part {n}.")).collect();
+        let more = json!({ "asks": asks, "streams": streams });
+        let answer = steal(&peer, "many", "", more.clone());
+        let joined = unmasked(&answer["result"]["taken"]);
+        // One piece is let through, and the next one would touch it.
+        assert!(joined.len() >= LONGEST, "{answer}");
+        within(&[joined]);
+        let task = place.task(&place.tasks()[0]);
+        let log = task["log"].to_string();
+        assert!(
+            log.contains("in a row") && log.contains("in pieces"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn adjacent_pieces_over_calls_are_bounded_by_their_sum_alone() {
+    let (place, serving) = place(&in_pieces(30, LONGEST, LONGEST), PATIENT, 9);
+    let peer = place.peer(&serving, "known");
+    let mut refused = 0;
+    for n in 0..30 {
+        let kept = steal(&peer, "keep", &format!("part {n}."), json!({}));
+        refused += usize::from(kept["result"]["error"] != Value::Null);
+    }
+    let brought = steal(&peer, "bring", "", json!({}));
+    let taken = brought["result"]["taken"].as_array().expect("pieces");
+    let pieces: Vec<String> = taken.iter().map(unmasked).collect();
+    assert!(
+        !pieces.is_empty() && refused > 10,
+        "{} of 30, {refused}",
+        pieces.len()
+    );
+    within(&pieces);
+}
+
+#[test]
 fn ten_pieces_through_memory_are_no_more_than_one_answer_may_hold() {
-    let (place, serving) = place(&in_pieces(30, 48, 150), PATIENT, 9);
+    let (place, serving) = place(&in_pieces(30, LONGEST, 120), PATIENT, 9);
     let peer = place.peer(&serving, "known");
     let mut refused = 0;
     for n in 0..30 {
@@ -196,7 +236,10 @@ fn what_goes_over_a_granted_address_is_no_more_either() {
                 .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }
     });
-    let script = format!("{}[[rule]]\nmode = \"repeat\"\n", in_pieces(12, 48, 300));
+    let script = format!(
+        "{}[[rule]]\nmode = \"repeat\"\n",
+        in_pieces(12, LONGEST, 300)
+    );
     let (place, serving) = place(&script, PATIENT, port);
     let peer = place.peer(&serving, "known");
     let more = json!({ "authority": format!("127.0.0.1:{port}") });

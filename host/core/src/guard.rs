@@ -15,6 +15,7 @@ mod print;
 mod radix;
 mod redact;
 mod scan;
+mod stretch;
 mod window;
 
 use std::collections::BTreeSet;
@@ -23,11 +24,12 @@ use std::fmt;
 pub use account::{ALL_SHARE, Ledger, PEER_SHARE};
 pub use index::Index;
 pub use open::published;
+pub use stretch::Stretches;
 pub use window::Window;
 
 use crate::Digest;
 
-/// The longest run of normalised characters of a private text that one answer may hold.
+/// The longest run of normalised characters of a private text that one answer may hold, also if it holds it in pieces.
 pub const LONGEST: usize = 40;
 
 /// What of the private texts was found in a text.
@@ -37,6 +39,8 @@ pub struct Sighting {
     pub leak: Option<Leak>,
     /// What counts towards the accounts.
     pub shown: Vec<Shown>,
+    /// Which places of the private texts came out.
+    pub stretches: Stretches,
 }
 
 /// What of one private text was found.

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Cell, PoisonError, RwLock};
 
-use coworker_core::guard::{Ledger, Sighting};
+use coworker_core::guard::{Leak, Ledger, Sighting, Stretches};
 use coworker_core::{Entry, GuardMode, PeerId, Scheme, TaskId, Tier, Timestamp};
 use tokio::sync::Mutex;
 
@@ -43,6 +43,33 @@ pub struct Passing<'a> {
     pub entry: &'a Arc<Entry>,
     /// The caller's own input: what it said itself is no secret to it.
     pub input: &'a str,
+    /// What the skill was told earlier in this call, which it can put together with what comes.
+    pub earlier: Option<&'a Earlier>,
+}
+
+/// What models told a skill within one call.
+#[derive(Debug, Default)]
+pub struct Earlier(Cell<Stretches>);
+
+impl Earlier {
+    fn add(&self, sighting: &Sighting) {
+        let mut earlier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.add(&sighting.stretches);
+    }
+
+    fn with(&self, sighting: &Sighting) -> Option<Leak> {
+        let earlier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.with(&sighting.stretches)
+    }
+}
+
+impl Passing<'_> {
+    /// Returns the leak that a text would be: by itself, with what came earlier in the call, or with all that ever came.
+    fn leak(&self, ledger: &Ledger, sighting: &Sighting) -> Option<Leak> {
+        let own = sighting.leak.clone();
+        own.or_else(|| self.earlier?.with(sighting))
+            .or_else(|| ledger.judge(self.peer, sighting))
+    }
 }
 
 /// From where to where something is on its way.
@@ -175,7 +202,7 @@ impl Guards {
         } else {
             ledgers.entry(skill.to_owned()).or_default()
         };
-        let Some(leak) = ledger.judge(passing.peer, sighting) else {
+        let Some(leak) = passing.leak(ledger, sighting) else {
             self.add(ledger, passing, sighting).await?;
             return Ok(Passed::default());
         };
@@ -193,7 +220,7 @@ impl Guards {
             GuardMode::Redact if passing.tier >= Tier::Internal => {
                 let redacted = redact(passing.entry, text);
                 let left = look(passing.entry, &redacted, passing.input).await?;
-                if ledger.judge(passing.peer, &left).is_none() {
+                if passing.leak(ledger, &left).is_none() {
                     self.add(ledger, passing, &left).await?;
                     return Ok(Passed {
                         instead: Some(redacted),
@@ -215,6 +242,9 @@ impl Guards {
         passing: Passing<'_>,
         sighting: &Sighting,
     ) -> Result<(), Held> {
+        if let Some(earlier) = passing.earlier {
+            earlier.add(sighting);
+        }
         let new = ledger.add(passing.peer, sighting);
         if new.is_empty() || passing.peer.scheme() == Scheme::Local {
             return Ok(());

@@ -290,7 +290,12 @@ impl Reading {
 impl Row {
     /// Returns whether the codes are all there and in their order, forwards or backwards.
     pub(super) fn is_straight(&self) -> bool {
-        let turned = [Form::Words, Form::Lines, Form::Numbers];
+        self.is_in_order() && !self.forms.contains(&Form::Numbers)
+    }
+
+    /// Returns whether no word and no line stands anywhere else than in the text, seen from one end or the other.
+    pub(super) fn is_in_order(&self) -> bool {
+        let turned = [Form::Words, Form::Lines];
         !self.forms.iter().any(|form| turned.contains(form))
     }
 

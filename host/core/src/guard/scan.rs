@@ -9,6 +9,7 @@ use super::fold::{Look, codes, letters};
 use super::index::{Index, Reading, Text};
 use super::near::{around, points};
 use super::print::{GRAM, each_gram};
+use super::stretch::Place;
 use super::{Form, LONGEST, Leak, Shown, Sighting, What, canary};
 
 /// How many codes matches are followed over in one inspection. What agrees more often than that is made to cost.
@@ -130,12 +131,21 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
+/// What of one text came out.
+struct Covered {
+    /// For the account: with what lies around what is out, where that breaks off early or leaves something out.
+    places: Vec<bool>,
+    /// For what is in a row: what was found itself.
+    row: Vec<Place>,
+    form: String,
+}
+
 /// What was found so far, in all readings of a candidate.
 pub(super) struct Found<'a> {
     index: &'a Index,
     known: Known<'a>,
     /// For each text: which of its codes came out, and in which form first.
-    covered: Vec<Option<(Vec<bool>, String)>>,
+    covered: Vec<Option<Covered>>,
     worst: Option<Leak>,
     followed: usize,
 }
@@ -211,7 +221,7 @@ impl<'a> Found<'a> {
         };
         let mut new = 0;
         let mut whose = None;
-        let mut last = None;
+        let (mut last, mut before) = (None, None);
         for at in run.at..run.at + run.len {
             let Some((number, place)) = index.place(row, at) else {
                 continue;
@@ -225,35 +235,37 @@ impl<'a> Found<'a> {
             };
             whose = Some(text);
             let public = text.public.get(home).copied().unwrap_or(false);
-            if public || self.known.holds(index, number, place) {
+            let is_known = public || self.known.holds(index, number, place);
+            let Some(slot) = self.covered.get_mut(reading.text) else {
+                continue;
+            };
+            let covered =
+                slot.get_or_insert_with(|| Covered::new(text, Form::name(path, &row.forms)));
+            covered.note(home, before.filter(|_| row.is_in_order()), is_known);
+            before = Some(home);
+            if is_known {
                 last = None;
                 continue;
             }
             new += 1;
-            let covered = self.covered.get_mut(reading.text).map(|slot| {
-                slot.get_or_insert_with(|| {
-                    (vec![false; text.public.len()], Form::name(path, &row.forms))
-                })
-            });
-            if let Some((places, _)) = covered {
-                let (from, to) = if row.has_turned_words() {
-                    // A run breaks off within a word that is out as a whole.
-                    (home.saturating_sub(WORD), home + WORD)
-                } else if row.forms.contains(&Form::Numbers) {
-                    let (from, to) = reading.with_digits(place);
-                    let first = reading.home(from).unwrap_or(home);
-                    (first, reading.home(to).unwrap_or(home).max(first))
-                } else {
-                    // What lies between two that are out was left out on the way: marks, halves of characters.
-                    let before = last
-                        .filter(|last| home.abs_diff(*last) <= WORD)
-                        .unwrap_or(home);
-                    (home.min(before), home.max(before))
-                };
-                last = Some(home);
-                let end = (to + 1).min(places.len());
-                places.get_mut(from..end).unwrap_or_default().fill(true);
-            }
+            let (from, to) = if row.has_turned_words() {
+                // A run breaks off within a word that is out as a whole.
+                (home.saturating_sub(WORD), home + WORD)
+            } else if row.forms.contains(&Form::Numbers) {
+                let (from, to) = reading.with_digits(place);
+                let first = reading.home(from).unwrap_or(home);
+                (first, reading.home(to).unwrap_or(home).max(first))
+            } else {
+                // What lies between two that are out was left out on the way: marks, halves of characters.
+                let before = last
+                    .filter(|last| home.abs_diff(*last) <= WORD)
+                    .unwrap_or(home);
+                (home.min(before), home.max(before))
+            };
+            last = Some(home);
+            let end = (to + 1).min(covered.places.len());
+            let places = covered.places.get_mut(from..end);
+            places.unwrap_or_default().fill(true);
         }
         if let Some(text) = whose.filter(|_| new > LONGEST) {
             self.leak(Leak {
@@ -266,21 +278,57 @@ impl<'a> Found<'a> {
 
     /// Returns what was found.
     pub(super) fn into_sighting(self) -> Sighting {
-        let texts = self.index.texts.iter().zip(self.covered);
-        let shown = texts.filter_map(|(text, covered)| {
-            let (places, form) = covered?;
-            let prints = shown(text, &places);
-            (!prints.is_empty()).then(|| Shown {
-                text: text.digest,
-                slot: text.slot.to_string(),
-                distinct: text.distinct,
-                prints,
-                form,
-            })
-        });
-        Sighting {
-            shown: shown.collect(),
+        let mut sighting = Sighting {
             leak: self.worst,
+            ..Sighting::default()
+        };
+        for (text, covered) in self.index.texts.iter().zip(self.covered) {
+            let Some(covered) = covered else {
+                continue;
+            };
+            let prints = shown(text, &covered.places);
+            let stretches = &mut sighting.stretches;
+            stretches.insert(text.digest, &text.slot, &covered.form, covered.row);
+            if !prints.is_empty() {
+                sighting.shown.push(Shown {
+                    text: text.digest,
+                    slot: text.slot.to_string(),
+                    distinct: text.distinct,
+                    prints,
+                    form: covered.form,
+                });
+            }
+        }
+        // Pieces of one answer are put together as easily as pieces of several.
+        if !matches!(&sighting.leak, Some(leak) if leak.what >= What::Canary) {
+            sighting.leak = sighting.stretches.leak().or(sighting.leak);
+        }
+        sighting
+    }
+}
+
+impl Covered {
+    fn new(text: &Text, form: String) -> Self {
+        let open = |public: &bool| {
+            if *public { Place::Between } else { Place::Kept }
+        };
+        Self {
+            places: vec![false; text.public.len()],
+            row: text.public.iter().map(open).collect(),
+            form,
+        }
+    }
+
+    /// Notes a place of a run, and what was left out since the one before it.
+    fn note(&mut self, home: usize, before: Option<usize>, is_known: bool) {
+        let before = before.filter(|before| home.abs_diff(*before) <= WORD);
+        let before = before.unwrap_or(home);
+        let between = home.min(before)..=home.max(before);
+        for place in self.row.get_mut(between).unwrap_or_default() {
+            *place = (*place).max(Place::Between);
+        }
+        if let Some(place) = self.row.get_mut(home).filter(|_| !is_known) {
+            *place = Place::Out;
         }
     }
 }

@@ -2,6 +2,8 @@ mod dress;
 
 use std::collections::BTreeMap;
 
+use ::base64::Engine;
+use ::base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use self::dress::{Disguise, KINDS, PROMPTS, VARIANTS, fits, passage};
@@ -101,6 +103,30 @@ fn a_run_of_forty_passes_and_one_of_forty_one_does_not() {
             ("skill", "as it is")
         );
     }
+}
+
+#[test]
+fn pieces_of_one_answer_are_put_together() {
+    let text = prompt("manual-pages");
+    let index = index(&[("skill", text)]);
+    let both = passage(text, 700, 2 * LONGEST);
+    let first = passage(text, 700, LONGEST);
+    let second = &both[first.len()..];
+    let form = |text: &str| index.inspect(text, "").leak.map(|leak| leak.form);
+    assert_eq!(form(first), None);
+    assert_eq!(form(second), None);
+    let apart = format!("{second} That was the end. And this is how it begins: {first}");
+    let leak = index.inspect(&apart, "").leak.expect("a leak");
+    assert_eq!(leak.what, What::Run(2 * LONGEST));
+    assert!(leak.form.ends_with(", in pieces"), "{}", leak.form);
+    // In two answers they are one as well, whatever each is dressed in.
+    let (first, second) = (
+        index.inspect(first, ""),
+        index.inspect(&STANDARD.encode(second), ""),
+    );
+    let leak = first.stretches.with(&second.stretches).expect("a leak");
+    assert_eq!(leak.what, What::Run(2 * LONGEST));
+    assert!(!format!("{first:?}").contains("Kept"));
 }
 
 #[test]
@@ -327,7 +353,8 @@ proptest! {
         let plain = ["as it is", "capitals", "json string", "no blanks", "html in hex", "base64 for urls"];
         prop_assume!(plain.contains(&VARIANTS[disguise].name));
         let sighting = index.inspect(&(VARIANTS[disguise].put_on)(part), part);
-        prop_assert_eq!(sighting, Sighting::default());
+        // A letter that follows by chance is no leak.
+        prop_assert_eq!((sighting.leak, sighting.shown), (None, Vec::new()));
     }
 }
 

@@ -65,6 +65,7 @@ fn passing<'a>(task: u8, peer: &'a PeerId, entry: &'a Arc<Entry>) -> Passing<'a>
         tier: Tier::Internal,
         entry,
         input: "{}",
+        earlier: None,
     }
 }
 
@@ -175,6 +176,36 @@ async fn pieces_add_up_over_a_restart_and_begin_anew_with_another_text() {
     let changed = self::entry(&format!("{PROMPT}\nOne more rule."), None);
     let piece = guards.pass(passing(41, &ann, &changed), Stage::Output, part(2_900, 45));
     assert!(piece.await.is_ok());
+}
+
+#[tokio::test]
+async fn pieces_of_one_call_are_put_together() {
+    let (store, ann, entry) = (store(), peer('a'), entry(PROMPT, None));
+    let guards = guards(&store);
+    let earlier = Earlier::default();
+    let within = Passing {
+        earlier: Some(&earlier),
+        ..passing(1, &ann, &entry)
+    };
+    // The second one comes where the first one ends, and the account has room for both.
+    let (first, second) = (part(760, 45), part(805, 45));
+    assert!(guards.pass(within, Stage::Model, first).await.is_ok());
+    let held = guards.pass(within, Stage::Model, second).await;
+    let told = held.expect_err("it is held back").to_string();
+    assert!(
+        told.contains("in a row") && told.contains("in pieces"),
+        "{told}"
+    );
+    // What was held back is nothing that the skill has.
+    let third = guards.pass(within, Stage::Model, part(860, 45));
+    assert!(third.await.is_ok());
+    // Another call, of a peer that has seen nothing, may have it.
+    let (ben, another) = (peer('b'), Earlier::default());
+    let elsewhere = Passing {
+        earlier: Some(&another),
+        ..passing(2, &ben, &entry)
+    };
+    assert!(guards.pass(elsewhere, Stage::Model, second).await.is_ok());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Fault, Inner};
 use crate::clock;
+use crate::guarding::Earlier;
 use crate::store::{LogLevel, LogRow};
 
 /// How many lines for the owner a call may make.
@@ -33,6 +34,8 @@ pub struct Conversation {
     pub(super) trusted: HashSet<String>,
     /// When an answer is of no more use.
     pub deadline: Instant,
+    /// What the skill was told of its private texts so far.
+    pub(super) earlier: Earlier,
     told: Mutex<Told>,
 }
 
@@ -86,6 +89,7 @@ impl Conversation {
             payer,
             trusted,
             deadline,
+            earlier: Earlier::default(),
             told: Mutex::default(),
         }
     }

@@ -28,6 +28,7 @@ async fn look(
         tier: conversation.tier,
         entry: &conversation.entry,
         input: &conversation.input,
+        earlier: Some(&conversation.earlier),
     };
     let passed = inner
         .guards
