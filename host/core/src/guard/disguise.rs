@@ -204,8 +204,8 @@ impl Plan {
             filled: path.len() < 3 && since.clone().next().is_none(),
             // What is turned within other layers is recognised as it is.
             turned: path.iter().all(|form| *form == Form::Values),
-            // A row of strings may look like one.
-            opened: path.last() != Some(&Form::Values),
+            // Documents within documents, as far as somebody may mean them.
+            opened: path.iter().filter(|form| **form == Form::Values).count() < 3,
         }
     }
 }
@@ -229,10 +229,13 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
         if signs.crowded {
             radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
         }
-        let whole = [Some(strings.values), strings.all];
-        for text in whole.into_iter().flatten() {
-            let text = escape::backslashes(&text).unwrap_or(text);
-            put(&[Form::Values], text, false);
+        let is_read = strings.is_read && signs.escapes.is_empty();
+        let both = [(Some(strings.values), is_read), (strings.all, false)];
+        for (text, is_read) in both {
+            if let Some(text) = text {
+                let text = escape::backslashes(&text).unwrap_or(text);
+                put(&[Form::Values], text, is_read);
+            }
         }
         return;
     }

@@ -128,6 +128,8 @@ pub(super) struct Strings {
     pub(super) values: String,
     /// Keys and values as they stand, if there is enough in the keys to say something.
     pub(super) all: Option<String>,
+    /// Whether there is but one value, so that nothing stands in it that is not of it: whoever read the document read that.
+    pub(super) is_read: bool,
 }
 
 /// Returns the strings of a JSON document, if the text is one; also those of keys that come twice, of which readers of JSON
@@ -140,6 +142,7 @@ pub(super) fn strings(text: &str) -> Option<Strings> {
     let mut strings = Strings::default();
     let mut all = String::with_capacity(text.len());
     let mut keys = BTreeSet::new();
+    let mut count = 0;
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('"') {
         let end = literal(after);
@@ -151,6 +154,7 @@ pub(super) fn strings(text: &str) -> Option<Strings> {
             // Lists of things have the same keys again and again.
             keys.insert(string);
         } else {
+            count += 1;
             strings.values.push_str(string);
             strings.values.push('\n');
         }
@@ -158,6 +162,7 @@ pub(super) fn strings(text: &str) -> Option<Strings> {
     if keys.iter().map(|key| key.len()).sum::<usize>() >= 2 * GRAM {
         strings.all = Some(all);
     }
+    strings.is_read = count < 2;
     Some(strings)
 }
 

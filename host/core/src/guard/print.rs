@@ -29,11 +29,9 @@ impl Rolling {
     /// Moves on by one code. `leaves` is 0 until as many codes came as it is wide.
     #[inline]
     pub(super) fn roll(&mut self, comes: u16, leaves: u16) -> u64 {
-        self.hash = self
-            .hash
-            .wrapping_mul(BASE)
-            .wrapping_add(u64::from(comes))
-            .wrapping_sub(u64::from(leaves).wrapping_mul(self.leaving));
+        // This part does not wait for the hash before.
+        let change = u64::from(comes).wrapping_sub(u64::from(leaves).wrapping_mul(self.leaving));
+        self.hash = self.hash.wrapping_mul(BASE).wrapping_add(change);
         // The low bits of the sum depend on few codes: they are stirred.
         let stirred = (self.hash ^ (self.hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         stirred ^ (stirred >> 32)

@@ -15,15 +15,6 @@ fn readable(bytes: &[u8]) -> Option<String> {
     let mut out = String::new();
     let mut at = 0;
     while at < bytes.len() {
-        // Whatever is long enough and starts before that byte holds it.
-        let far = at + STRETCH - 1;
-        if bytes
-            .get(far)
-            .is_none_or(|byte| matches!(byte, 1..=8 | 11 | 12 | 14..=31 | 127))
-        {
-            at = far + 1;
-            continue;
-        }
         let rest = bytes.get(at..).unwrap_or_default();
         let len = stretch(rest);
         if len >= STRETCH {
@@ -37,23 +28,46 @@ fn readable(bytes: &[u8]) -> Option<String> {
     (out.len() > GRAM).then_some(out)
 }
 
-/// Returns how many bytes are text. NUL is let through: text of two bytes a character is full of it.
+/// How many bytes follow each byte in a character of text, or [`NO_TEXT`]. NUL is let through: text of two bytes a character
+/// is full of it.
+const FOLLOWING: [u8; 256] = {
+    let mut table = [NO_TEXT; 256];
+    let mut at = 0;
+    #[expect(clippy::indexing_slicing, reason = "both run to 256, at compile time")]
+    while at < 256 {
+        table[at] = match at as u8 {
+            0 | b'\t' | b'\n' | b'\r' | 0x20..=0x7e => 0,
+            0xc2..=0xdf => 1,
+            0xe0..=0xef => 2,
+            0xf0..=0xf4 => 3,
+            _ => NO_TEXT,
+        };
+        at += 1;
+    }
+    table
+};
+const NO_TEXT: u8 = 4;
+
+/// Returns how many bytes are text.
 fn stretch(bytes: &[u8]) -> usize {
     let mut at = 0;
-    loop {
-        let more = match bytes.get(at) {
-            Some(0 | b'\t' | b'\n' | b'\r' | 0x20..=0x7e) => 0,
-            Some(0xc2..=0xdf) => 1,
-            Some(0xe0..=0xef) => 2,
-            Some(0xf0..=0xf4) => 3,
-            _ => return at,
-        };
-        let tail = bytes.get(at + 1..at + 1 + more);
+    while let Some(byte) = bytes.get(at) {
+        let more = FOLLOWING
+            .get(usize::from(*byte))
+            .copied()
+            .unwrap_or(NO_TEXT);
+        if more == 0 {
+            at += 1;
+            continue;
+        }
+        let end = at + 1 + usize::from(more);
+        let tail = bytes.get(at + 1..end).filter(|_| more != NO_TEXT);
         match tail {
-            Some(tail) if tail.iter().all(|byte| byte & 0xc0 == 0x80) => at += 1 + more,
+            Some(tail) if tail.iter().all(|byte| byte & 0xc0 == 0x80) => at = end,
             _ => return at,
         }
     }
+    at
 }
 
 /// The fewest digits that hexadecimal text worth a look has: one a byte.

@@ -1,4 +1,5 @@
 mod dress;
+mod ways;
 
 use std::collections::BTreeMap;
 

@@ -195,10 +195,16 @@ fn blocks(bytes: &[u8], offset: usize, parts: &mut Vec<(usize, usize)>) {
 }
 
 fn decode64(symbols: &[u8], out: &mut Vec<u8>) {
+    out.reserve(symbols.len());
     let mut quads = symbols.chunks_exact(4);
     for quad in &mut quads {
-        let [one, two, three] = triple(quad);
-        out.extend_from_slice(&[one, two, three]);
+        if let [one, two, three, four] = *quad {
+            out.extend_from_slice(&[
+                one << 2 | two >> 4,
+                two << 4 | three >> 2,
+                three << 6 | four,
+            ]);
+        }
     }
     let rest = quads.remainder();
     let [one, two, _] = triple(rest);
