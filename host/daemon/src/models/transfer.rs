@@ -1,5 +1,5 @@
-//! Questions on their way: one pool of connections for all providers, bounded answers, and another try where that can help:
-//! at 429, at 5xx and where the connection failed, within the call's own time.
+//! Questions on their way: one pool of connections for all providers, bounded answers, and another try where that can help
+//! and costs nothing: at 429 and at 5xx, within the call's own time.
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ impl Transfer {
             .body(parcel.body.clone())
             .send()
             .await
-            .map_err(|error| (Fault::Unreachable(told(error)), None))?;
+            .map_err(|error| (unsent(error), None))?;
         let status = response.status();
         if !status.is_success() {
             let after = retry_after(response.headers());
@@ -169,12 +169,22 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.starts_with("application/json"))
 }
 
-/// Returns whether the same question may get an answer a little later.
+/// Returns whether the same question may get an answer a little later, and nobody was paid for this one. Where a connection
+/// failed, an answer may have been written, and its bill with it: another try would be another bill.
 fn may_help(fault: &Fault) -> bool {
     match fault {
-        Fault::Unreachable(_) | Fault::BrokeOff | Fault::Busy(_) => true,
+        Fault::Busy(_) => true,
         Fault::Failed { status, .. } => *status >= 500,
         _ => false,
+    }
+}
+
+/// Returns what a failure is that came before any answer: only without a connection it is sure that nobody was asked.
+fn unsent(error: reqwest::Error) -> Fault {
+    if error.is_connect() {
+        Fault::Unreachable(told(error))
+    } else {
+        Fault::BrokeOff
     }
 }
 

@@ -70,14 +70,24 @@ async fn a_moment_of_trouble_is_waited_out() {
         Act::Say(429, later.clone(), String::new()),
         Act::Say(500, later.clone(), String::new()),
         Act::Say(503, later.clone(), "<html>".to_owned()),
-        Act::HangUp,
-        Act::Cut("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"".to_owned()),
     ] {
         let acts = vec![trouble.clone(), says(200, &chat("Boil it."))];
         let (answer, told, requests) = answer("openai", "", acts).await;
         assert_eq!(answer.as_deref(), Ok(OK), "{trouble:?}: {}", lines(&told));
         assert_eq!((requests.len(), told.questions), (2, 1), "{trouble:?}");
         assert!(lines(&told).contains("trying again"), "{}", lines(&told));
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_paid_for_is_not_asked_twice() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"";
+    for trouble in [Act::HangUp, Act::Cut(cut.to_owned())] {
+        let acts = vec![trouble.clone(), says(200, &chat("Boil it."))];
+        let (fault, told, requests) = answer("openai", "", acts).await;
+        assert_eq!((fault, requests.len()), (Err(Fault::BrokeOff), 1));
+        // The provider may have written all that it was allowed to.
+        assert_eq!((told.questions, told.tokens_out), (1, 8_192), "{trouble:?}");
     }
 }
 
