@@ -1,5 +1,7 @@
 //! Providers against a real server that is not ours: litellm, a proxy that speaks both ways, with answers it makes up itself.
 
+mod cutting;
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use self::cutting::Cutting;
 use super::*;
 use crate::peer::PATIENCE;
 use crate::support::fixture;
@@ -37,14 +40,14 @@ impl Proxy {
             .and_then(|listener| listener.local_addr())
             .expect("a port")
             .port();
-        // The last one goes to the proxy itself, so that it has to translate from one way to the other.
+        // Those that relay go to the proxy itself, so that it has to translate from one way to the other.
         let model = |name: &str, says: &str| {
             format!(
                 "  - model_name: {name}\n    litellm_params: {{model: openai/{name}, api_key: none, mock_response: '{says}'}}\n"
             )
         };
         let config = format!(
-            "model_list:\n{}{}{}{}  - model_name: relay\n    litellm_params: {{model: hosted_vllm/says, api_base: 'http://127.0.0.1:{port}/v1', api_key: sk-loopback}}\ngeneral_settings:\n  master_key: sk-loopback\nrouter_settings:\n  num_retries: 0\n",
+            "model_list:\n{}{}{}{}  - model_name: slow\n    litellm_params: {{model: openai/slow, api_key: none, mock_response: '{SAYS}', mock_delay: 60}}\n  - model_name: relay-slow\n    litellm_params: {{model: hosted_vllm/slow, api_base: 'http://127.0.0.1:{port}/v1', api_key: sk-loopback}}\n  - model_name: relay\n    litellm_params: {{model: hosted_vllm/says, api_base: 'http://127.0.0.1:{port}/v1', api_key: sk-loopback}}\ngeneral_settings:\n  master_key: sk-loopback\nrouter_settings:\n  num_retries: 0\n",
             model("says", SAYS),
             model("minutes", "{\"minutes\": 12}"),
             model("busy", "litellm.RateLimitError"),
@@ -121,15 +124,19 @@ impl Proxy {
 
     /// Returns a provider that is this proxy.
     fn provider(&self, kind: &str, model: &str, more: &str) -> String {
-        let base = match kind {
-            "anthropic" => String::new(),
-            _ => "/v1".to_owned(),
-        };
-        format!(
-            "[llm.mine]\nkind = \"{kind}\"\nbase_url = \"http://127.0.0.1:{}{base}\"\nmodel = \"{model}\"\nkey_file = \"key\"\n{more}",
-            self.port
-        )
+        provider(self.port, kind, model, more)
     }
+}
+
+/// Returns a provider that listens at a port.
+fn provider(port: u16, kind: &str, model: &str, more: &str) -> String {
+    let base = match kind {
+        "anthropic" => String::new(),
+        _ => "/v1".to_owned(),
+    };
+    format!(
+        "[llm.mine]\nkind = \"{kind}\"\nbase_url = \"http://127.0.0.1:{port}{base}\"\nmodel = \"{model}\"\nkey_file = \"key\"\n{more}"
+    )
 }
 
 impl Drop for Proxy {
@@ -178,6 +185,7 @@ fn a_proxy_that_is_not_ours_answers_in_both_ways() {
         structured(&proxy, kind);
         streams(&proxy, kind);
         fails_as_it_should(&proxy, kind);
+        breaks_off(&proxy, kind);
     }
 }
 
@@ -193,8 +201,8 @@ fn structured(proxy: &Proxy, kind: &str) {
     );
 }
 
-fn streams(proxy: &Proxy, kind: &str) {
-    let place = place_with(&proxy.provider(kind, "relay", ""), SOUP);
+/// Has a component ask for a stream. Returns what its caller gets.
+fn streamed(place: &Place) -> Value {
     let folder = place.home().join("skills/ports");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::write(folder.join("SKILL.md"), format!("{SOUP}{SECRET}")).expect("written");
@@ -212,12 +220,39 @@ fn streams(proxy: &Proxy, kind: &str) {
         "ports",
         json!({ "mode": "stream", "key": "skill", "value": "{}" }),
     );
+    // What is on record is on record before the host ends.
+    json!({ "answer": answer, "task": newest(place, "ports") })
+}
+
+fn streams(proxy: &Proxy, kind: &str) {
+    let place = place_with(&proxy.provider(kind, "relay", ""), SOUP);
+    let seen = streamed(&place);
+    let (answer, task) = (&seen["answer"], &seen["task"]);
     let pieces = answer["result"]["pieces"]
         .as_array()
-        .unwrap_or_else(|| panic!("{kind}: {answer} {}", newest(&place, "ports")["log"]));
+        .unwrap_or_else(|| panic!("{kind}: {answer} {}", task["log"]));
     let text: String = pieces.iter().filter_map(Value::as_str).collect();
     assert_eq!(text, SAYS, "{kind}");
-    assert!(newest(&place, "ports")["used"]["tokens_out"].as_u64() > Some(0));
+    assert!(task["used"]["tokens_out"].as_u64() > Some(0));
+}
+
+/// Its answers come, and the connection ends within them.
+fn breaks_off(proxy: &Proxy, kind: &str) {
+    let cutting = Cutting::start(proxy.port);
+    let place = place_with(&provider(cutting.port(), kind, "says", ""), SOUP);
+    let (serving, peer) = start(&place);
+    fails(&place, &peer, "EXECUTION_FAILED", "broke off", "hint: ");
+    // It may have been paid for: it is booked, and not asked for again.
+    assert!(newest(&place, "soup")["used"]["tokens_out"].as_u64() > Some(0));
+    assert_eq!(cutting.cut(), 1, "{kind}");
+    drop((peer, serving));
+    let place = place_with(&provider(cutting.port(), kind, "says", ""), SOUP);
+    let seen = streamed(&place);
+    assert_eq!(seen["answer"]["success"], false, "{kind}: {seen}");
+    let log = seen["task"]["log"].to_string();
+    assert!(log.contains("broke off"), "{kind}: {log}");
+    assert!(seen["task"]["used"]["tokens_out"].as_u64() > Some(0));
+    assert_eq!(cutting.cut(), 2, "{kind}");
 }
 
 fn fails_as_it_should(proxy: &Proxy, kind: &str) {
@@ -234,5 +269,18 @@ fn fails_as_it_should(proxy: &Proxy, kind: &str) {
     place.write("home/key", "sk-wrong");
     let (_serving, peer) = start(&place);
     // Without a database the proxy has no status of its own for this.
-    fails(&place, &peer, "EXECUTION_FAILED", "the provider ", "hint: ");
+    let cause = "does not take the question (status 400";
+    fails(&place, &peer, "EXECUTION_FAILED", cause, "hint: ");
+    let place = place_with(
+        &proxy.provider(kind, "relay-slow", "timeout = \"1s\"\n"),
+        SOUP,
+    );
+    let (_serving, peer) = start(&place);
+    fails(
+        &place,
+        &peer,
+        "TIMEOUT",
+        "longer than 1s",
+        "hint: raise `timeout`",
+    );
 }
