@@ -38,17 +38,6 @@ fn wait_for_answers(peer: &Peer, correlation: &str, number: usize) -> Vec<Got> {
         .unwrap_or_else(|| panic!("{number} answers to {correlation}"))
 }
 
-/// Waits until so many tasks have the given attempt on disk: from then on a death counts it.
-fn wait_until_running(place: &Place, running: usize, attempt: u32) {
-    until("it runs", || {
-        let rows = place.tasks();
-        let started = rows
-            .iter()
-            .filter(|row| row["state"] == "running" && place.task(row)["attempts"] == attempt);
-        (started.count() == running).then_some(())
-    });
-}
-
 #[test]
 fn a_request_that_comes_again_gets_the_recorded_answer_and_runs_once() {
     let (place, mut serving, peer) = counting();
@@ -196,7 +185,7 @@ fn a_request_that_was_taken_and_not_started_is_served_after_a_kill() {
             )
         })
         .collect();
-    wait_until_running(&place, 1, 1);
+    place.wait_until_running(1, 1);
     drop(serving);
     serving = place.serve(&[]);
     for (n, correlation) in others.iter().enumerate() {
@@ -217,7 +206,7 @@ fn a_component_that_is_there_at_every_death_is_not_run_for_ever() {
     let sleep = |n: u32| json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": n } });
     let first = peer.say("task_request", sleep(25_000));
     for attempt in 1..=2 {
-        wait_until_running(&place, 1, attempt);
+        place.wait_until_running(1, attempt);
         drop(serving);
         serving = place.serve(&[]);
     }
@@ -232,7 +221,7 @@ fn a_component_that_is_there_at_every_death_is_not_run_for_ever() {
         "exposed"
     );
     let second = peer.say("task_request", sleep(25_001));
-    wait_until_running(&place, 1, 1);
+    place.wait_until_running(1, 1);
     drop(serving);
     serving = place.serve(&[]);
     // Three deaths: nobody sees it any more, nor does the request that was under way.
@@ -272,7 +261,7 @@ fn a_host_that_is_asked_to_end_finishes_what_runs() {
     let asked: Vec<String> = (0..3)
         .map(|_| peer.say("task_request", sleep.clone()))
         .collect();
-    wait_until_running(&place, 3, 1);
+    place.wait_until_running(3, 1);
     assert!(serving.terminate().success());
     for correlation in &asked {
         assert_eq!(

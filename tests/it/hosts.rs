@@ -39,6 +39,12 @@ impl Place {
         std::fs::rename(part, self.path("home/skills").join(name)).expect("one folder");
     }
 
+    /// Puts a component into the skills folder, in one step.
+    pub(crate) fn put(&self, bytes: &[u8], name: &str) {
+        let part = self.write("part", bytes);
+        std::fs::rename(part, self.path("home/skills").join(name)).expect("one folder");
+    }
+
     /// Returns the folder of the sockets.
     pub(crate) fn sockets(&self) -> PathBuf {
         let user = rustix::process::geteuid().as_raw();
@@ -125,6 +131,18 @@ impl Place {
         });
     }
 
+    /// Waits until so many tasks have the given attempt on disk: from then on a death counts it.
+    #[track_caller]
+    pub(crate) fn wait_until_running(&self, running: usize, attempt: u32) {
+        until("it runs", || {
+            let rows = self.tasks();
+            let started = rows
+                .iter()
+                .filter(|row| row["state"] == "running" && self.task(row)["attempts"] == attempt);
+            (started.count() == running).then_some(())
+        });
+    }
+
     /// Returns a counter of what was turned away.
     pub(crate) fn turned_away(&self, what: &str) -> u64 {
         let status = self.owner(json!({ "do": "status" }));
@@ -135,6 +153,16 @@ impl Place {
     pub(crate) fn tasks(&self) -> Vec<Value> {
         let rows = self.owner(json!({ "do": "logs", "limit": 10_000 }));
         rows.as_array().expect("a list").clone()
+    }
+
+    /// Returns everything about the newest task with this skill that ended so.
+    #[track_caller]
+    pub(crate) fn task_of(&self, skill: &str, outcome: &str) -> Value {
+        let rows = self.tasks();
+        let row = rows
+            .iter()
+            .find(|row| row["skill"] == skill && row["outcome"] == outcome);
+        self.task(row.unwrap_or_else(|| panic!("no {outcome} of {skill}: {rows:?}")))
     }
 
     /// Returns everything about one task.
@@ -175,5 +203,16 @@ pub(crate) fn shape(mode: &str) -> Vec<u8> {
     let at = at.expect("a mode") + MARK.len();
     let text = format!("{mode:<width$}", width = 64 - MARK.len());
     bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
+
+/// Returns a fixture as other bytes that do the same: with a section more, which no engine reads.
+pub(crate) fn with_section(fixture_name: &str, name: &str) -> Vec<u8> {
+    let mut bytes = std::fs::read(fixture(fixture_name)).expect("a fixture");
+    let length = u8::try_from(name.len()).expect("a short name");
+    // A custom section: its number, its length, and a name with nothing behind it.
+    assert!(length < 0x7f, "one byte says how long it is");
+    bytes.extend([0, length + 1, length]);
+    bytes.extend(name.bytes());
     bytes
 }

@@ -23,6 +23,7 @@ mod hosts;
 mod identity;
 mod import;
 mod interop;
+mod interrupted;
 mod invites;
 mod log;
 mod meeting;

@@ -128,3 +128,105 @@ impl Grants {
             || self.state == StateGrant::Shared
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fs(write: bool) -> FsGrant {
+        FsGrant {
+            host: "/srv/data".to_owned(),
+            guest: "/data".to_owned(),
+            write,
+        }
+    }
+
+    fn http() -> HttpGrant {
+        HttpGrant {
+            url: "https://api.example.com/v1/".to_owned(),
+            methods: get_only(),
+            headers: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_grant_acts_if_a_second_run_could_be_noticed() {
+        let none = Grants::default;
+        let env = BTreeMap::from([("KEY".to_owned(), "value".to_owned())]);
+        let reads = Grants {
+            llm: true,
+            state: StateGrant::PerCaller,
+            env,
+            fs: vec![fs(false), fs(false)],
+            http: Vec::new(),
+        };
+        for (what, grants, acts) in [
+            ("nothing", none(), false),
+            (
+                "all that only reads, or is the caller's own",
+                reads.clone(),
+                false,
+            ),
+            (
+                "a folder to read",
+                Grants {
+                    fs: vec![fs(false)],
+                    ..none()
+                },
+                false,
+            ),
+            (
+                "a folder to write",
+                Grants {
+                    fs: vec![fs(true)],
+                    ..none()
+                },
+                true,
+            ),
+            (
+                "one of two folders to write",
+                Grants {
+                    fs: vec![fs(false), fs(true)],
+                    ..none()
+                },
+                true,
+            ),
+            // A place may count what it is asked, whatever the method.
+            (
+                "the network",
+                Grants {
+                    http: vec![http()],
+                    ..none()
+                },
+                true,
+            ),
+            (
+                "state of its own",
+                Grants {
+                    state: StateGrant::PerCaller,
+                    ..none()
+                },
+                false,
+            ),
+            (
+                "state that others read",
+                Grants {
+                    state: StateGrant::Shared,
+                    ..none()
+                },
+                true,
+            ),
+            (
+                "all of that",
+                Grants {
+                    http: vec![http()],
+                    ..reads
+                },
+                true,
+            ),
+        ] {
+            assert_eq!(grants.acts(), acts, "{what}");
+            assert!(!grants.is_empty() || what == "nothing");
+        }
+    }
+}
