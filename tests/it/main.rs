@@ -33,6 +33,7 @@ mod pairs;
 mod peer;
 mod refusals;
 mod support;
+mod swap;
 mod terminal;
 mod texts;
 mod tidy;
