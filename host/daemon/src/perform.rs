@@ -1,6 +1,7 @@
 //! One turn: a request that is on disk is judged, run if it may run, and answered, with everything it changed in one
 //! commit. Nobody enters the sandbox any other way.
 
+mod answer;
 mod leave;
 mod run;
 
@@ -8,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    CorrelationId, Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Timestamp, Verdict,
-    View, decode, judge,
+    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Timestamp, Verdict, View, decode,
+    judge,
 };
 use tokio::time::Instant;
 
+use self::answer::{Ran, Release};
 use crate::clock;
 use crate::host::Host;
-use crate::store::{Delivery, Finish, LogRow, OutRow, Recorded, StoreError, UsageRow};
+use crate::store::{Recorded, StoreError};
 use crate::trust::Asked;
 use crate::turns::Next;
 
@@ -157,15 +159,6 @@ struct Turning<'a> {
     task: TaskId,
     envelope: Envelope,
     received: Instant,
-}
-
-/// When an answer leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Release {
-    /// As soon as it is on disk.
-    AtOnce,
-    /// On the next point of the grid after that, as everything does that could tell a refused skill from an absent one.
-    Boundary,
 }
 
 async fn serve(
@@ -323,154 +316,6 @@ async fn open(
             tracing::error!(%task, %error, "a stored request does not decode");
             host.store.drop_task(task).await?;
             Ok(None)
-        }
-    }
-}
-
-/// What a run left, besides its answer.
-#[derive(Default)]
-struct Ran {
-    usage: Option<UsageRow>,
-    writes: Vec<coworker_sandbox::StateWrite>,
-    log: Vec<LogRow>,
-    probe: Option<String>,
-}
-
-impl Turning<'_> {
-    async fn refuse(self, refusal: &Refusal, ran: Ran) -> Result<(), StoreError> {
-        self.finish(
-            refusal.code(),
-            Some(refusal.message()),
-            ran,
-            Release::AtOnce,
-        )
-        .await
-    }
-
-    /// Ends the task: outcome, answer and everything else in one commit, then the answer on its way.
-    async fn finish(
-        self,
-        outcome: &str,
-        message: Option<Message>,
-        ran: Ran,
-        release: Release,
-    ) -> Result<(), StoreError> {
-        let Self {
-            host,
-            peer,
-            task,
-            ref envelope,
-            ..
-        } = self;
-        let now = clock::now();
-        // Should the host die before it leaves, it leaves no earlier than this.
-        let wait = match release {
-            Release::AtOnce => Duration::ZERO,
-            Release::Boundary => clock::BOUNDARY,
-        };
-        let encode = |message| {
-            host.encode(envelope.correlation.clone(), message)
-                .into_bytes()
-        };
-        let reply = message.map(encode);
-        let too_large = reply
-            .as_ref()
-            .is_some_and(|bytes| bytes.len() > host.largest_message);
-        let (outcome, reply) = if too_large {
-            let refusal = Refusal::ExecutionFailed { message: None };
-            (refusal.code(), Some(encode(refusal.message())))
-        } else {
-            (outcome, reply)
-        };
-        let sent = host
-            .store
-            .finish(Finish {
-                task,
-                outcome: outcome.to_owned(),
-                reply: reply.clone(),
-                release_at: now.after(wait),
-                usage: ran.usage,
-                writes: ran
-                    .writes
-                    .into_iter()
-                    .map(crate::port::state::row)
-                    .collect(),
-                log: ran.log,
-                probe: ran.probe,
-                at: now,
-            })
-            .await?;
-        let release = match release {
-            Release::AtOnce => None,
-            Release::Boundary => Some(self.refusal_is_ready()),
-        };
-        if let (Some(bytes), Some(sent)) = (reply, sent) {
-            host.deliver(
-                OutRow {
-                    peer: peer.clone(),
-                    bytes,
-                    task: Some(task),
-                    id: sent.id,
-                    message_id: sent.message_id,
-                    delivery: Delivery::AtLeastOnce,
-                },
-                release,
-            )
-            .await;
-        }
-        Ok(())
-    }
-
-    /// Returns when a refusal leaves that is on disk now.
-    fn refusal_is_ready(&self) -> Instant {
-        let correlation = self
-            .envelope
-            .correlation
-            .as_ref()
-            .map(CorrelationId::as_str);
-        let ready_ns = u64::try_from(self.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        tracing::trace!(target: REFUSALS, correlation, ready_ns, "a refusal is ready");
-        self.host.boundary.after(Instant::now())
-    }
-
-    /// Sends an answer that belongs to no task.
-    async fn send(self, message: Message) -> Result<(), StoreError> {
-        let bytes = self
-            .host
-            .encode(self.envelope.correlation, message)
-            .into_bytes();
-        self.host
-            .outbox
-            .push(self.peer.clone(), bytes, None)
-            .await?;
-        Ok(())
-    }
-
-    /// Refuses once more what was refused before.
-    async fn send_refusal(self, message: Message, now: Timestamp) -> Result<(), StoreError> {
-        if let Some(name) = self.asked_in_vain() {
-            self.host.store.probe(self.peer, &name, now).await?;
-        }
-        tokio::time::sleep_until(self.refusal_is_ready()).await;
-        self.send(message).await
-    }
-
-    async fn send_again(self, prior: Recorded) -> Result<(), StoreError> {
-        if let Recorded::Answered(bytes) = prior {
-            self.host
-                .outbox
-                .push(self.peer.clone(), bytes, None)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Returns the name of what the peer asked for and does not see.
-    fn asked_in_vain(&self) -> Option<String> {
-        match &self.envelope.message {
-            Message::TaskRequest(request) => Some(request.skill.clone()),
-            Message::SkillCardQuery { skill } => Some(skill.clone()),
-            _ => None,
         }
     }
 }

@@ -10,8 +10,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::{Ran, Release};
 use super::leave::Leaving;
-use super::{ATTEMPTS, Live, Ran, Release, Turning};
+use super::{ATTEMPTS, Live, Turning};
 use crate::clock;
 use crate::host::Host;
 use crate::models::{Begun, Conversation, Fault, Models, Told};
