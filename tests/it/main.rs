@@ -32,6 +32,7 @@ mod node;
 mod pairs;
 mod peer;
 mod refusals;
+mod release;
 mod support;
 mod swap;
 mod terminal;

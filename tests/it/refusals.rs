@@ -7,10 +7,10 @@ use crate::peer::{Got, Peer};
 use crate::support::{Place, Serving};
 
 /// One name for each reason; equally long, so that nothing but the name differs.
-const NAMES: [&str; 5] = ["s-absent", "s-hidden", "s-waits1", "s-toolow", "s-broken"];
+pub(crate) const NAMES: [&str; 5] = ["s-absent", "s-hidden", "s-waits1", "s-toolow", "s-broken"];
 
 /// Starts a host with a skill for every reason not to see one, and one that is seen.
-fn world() -> (Place, Serving) {
+pub(crate) fn world() -> (Place, Serving) {
     let place = Place::configured(EXPOSED);
     for name in &NAMES[1..] {
         place.write(
@@ -30,8 +30,8 @@ fn world() -> (Place, Serving) {
     let digest = hex(broken.as_str().expect("a digest"));
     store
         .execute(
-            "INSERT INTO death (digest, deaths, at) VALUES (?1, 3, 0)",
-            [digest],
+            "INSERT INTO death (digest, deaths, at) VALUES (?1, 3, ?2)",
+            (digest, coworker_host::clock::now().0),
         )
         .expect("written");
     drop(store);

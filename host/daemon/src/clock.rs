@@ -75,20 +75,28 @@ pub fn uuid() -> String {
 #[derive(Debug, Clone, Copy)]
 pub struct Boundary {
     origin: Instant,
+    step: Duration,
 }
 
 impl Boundary {
     /// Returns the grid that starts now.
     pub fn new() -> Self {
+        Self::every(BOUNDARY)
+    }
+
+    /// Returns the grid that starts now and whose points lie `step` apart, for who wants to see what leaves between them.
+    pub fn every(step: Duration) -> Self {
         Self {
             origin: Instant::now(),
+            step,
         }
     }
 
     /// Returns the first point of the grid after `at`.
     pub fn after(&self, at: Instant) -> Instant {
-        let steps = at.duration_since(self.origin).as_nanos() / BOUNDARY.as_nanos() + 1;
-        self.origin + BOUNDARY * u32::try_from(steps).unwrap_or(u32::MAX)
+        let step = self.step.as_nanos().max(1);
+        let steps = at.duration_since(self.origin).as_nanos() / step + 1;
+        self.origin + self.step * u32::try_from(steps).unwrap_or(u32::MAX)
     }
 }
 
@@ -132,11 +140,20 @@ mod tests {
 
     #[test]
     fn the_boundary_is_always_ahead_and_never_far() {
-        let grid = Boundary::new();
-        for step in 0..200 {
-            let at = grid.origin + Duration::from_micros(1_337) * step;
-            let release = grid.after(at);
-            assert!(release > at && release - at <= BOUNDARY);
+        for apart in [BOUNDARY, Duration::from_secs(1)] {
+            let grid = Boundary::every(apart);
+            for step in 0..200 {
+                let at = grid.origin + Duration::from_micros(1_337) * step;
+                let release = grid.after(at);
+                assert!(release > at && release - at <= apart);
+                let since = release - grid.origin;
+                assert_eq!(
+                    since.as_nanos() % apart.as_nanos(),
+                    0,
+                    "it is a point of the grid"
+                );
+            }
         }
+        assert_eq!(Boundary::new().step, BOUNDARY);
     }
 }
