@@ -11,15 +11,26 @@ use crate::hosts::EXPOSED;
 use crate::peer::{Peer, envelope};
 use crate::support::{Place, Serving};
 
-/// Small bounds, so that a small flood reaches them; printed here because they are not the defaults.
+/// Small bounds, so that a small flood reaches them.
 const BOUNDS: &str = "\n[rates]\npeer_requests = 50\npeer_bytes = \"4 MiB\"\nall_requests = 400\nall_bytes = \"32 MiB\"\n\
                       untrusted_bytes = \"1 MiB\"\nknown = 6000\nburst = 100\n";
 
 fn world() -> (Place, Serving) {
-    let place = Place::configured(&format!(
-        "{}{BOUNDS}",
-        EXPOSED.replace("[host]", "[host]\nlive_instances = 4")
-    ));
+    with_bounds(BOUNDS)
+}
+
+/// Starts a host with bounds that are not the defaults, and says which they are: what the tests show, they show of these.
+fn with_bounds(bounds: &str) -> (Place, Serving) {
+    let host = EXPOSED.replace("[host]", "[host]\nlive_instances = 4");
+    let config = format!("{host}{bounds}");
+    #[expect(
+        clippy::print_stdout,
+        reason = "shown where a test fails, and wherever output is not captured"
+    )]
+    {
+        println!("the bounds of this test, in config.toml:\n{config}");
+    }
+    let place = Place::configured(&config);
     place.drop_in("hostile-wasi.wasm", "hostile-wasi.wasm");
     place.drop_in("echo.wasm", "echo.wasm");
     let serving = place.serve(&[]);
@@ -106,6 +117,81 @@ fn a_peer_that_reads_no_answer_costs_nobody_else_anything() {
     is_served(&friend);
     deaf.online();
     deaf.ping();
+}
+
+#[test]
+fn an_answer_to_us_waits_for_no_room_and_no_token() {
+    // Strangers never start anything: what they send fills their line, which stays full.
+    let (place, serving) = with_bounds(&format!("{BOUNDS}untrusted = 0\n"));
+    let stranger = place.stranger(&serving);
+    let call = |n: usize| {
+        let payload = json!({ "skill": "echo", "input": { "n": n } });
+        envelope("task_request", &format!("f{n}"), &payload)
+    };
+    let sent = stranger.send_all((0..80).map(call).collect());
+    assert!(sent.iter().all(Result::is_ok), "each is dealt with");
+    let full = || {
+        let status = place.owner(json!({ "do": "status" }));
+        assert_eq!(status["tasks"], json!({ "queued": 50, "running": 0 }));
+        place.turned_away("crowded")
+    };
+    assert_eq!(full(), 30, "its line is full");
+    std::thread::scope(|scope| {
+        let request = json!({ "do": "call", "peer": stranger.id, "skill": "sum", "input": {}, "timeout": "100s" });
+        let asked = scope.spawn(|| place.owner(request));
+        let question = stranger.wait(|all| {
+            let is_question = |got: &&crate::peer::Got| got.kind() == "task_request";
+            all.iter().find(is_question).cloned()
+        });
+        let id = question.expect("it is asked").correlation.expect("an id");
+        let answer = json!({ "success": true, "result": { "sum": 0 } });
+        stranger
+            .send(&envelope("task_response", &id, &answer))
+            .expect("taken");
+        assert_eq!(asked.join().expect("the call ends")["reply"], answer);
+    });
+    assert_eq!(full(), 30, "its own requests wait as before");
+}
+
+#[test]
+fn a_request_whose_time_passes_in_its_line_is_told_so_and_not_run() {
+    // Half of the two places are all that one peer gets.
+    let host = EXPOSED.replace("[host]", "[host]\nlive_instances = 2");
+    let place = Place::configured(&host);
+    place.drop_in("hostile-wasi.wasm", "hostile-wasi.wasm");
+    place.drop_in("echo.wasm", "echo.wasm");
+    let serving = place.serve(&[]);
+    let peer = place.peer(&serving, "privileged");
+    let sleep = json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": 4_000 } });
+    let first = peer.say("task_request", sleep);
+    place.wait_until_running(1, 1);
+    let call = json!({ "skill": "echo", "input": { "a": 1 } });
+    let short = |id: &str, ttl: u32| {
+        let mut message: Value =
+            serde_json::from_slice(&envelope("task_request", id, &call)).expect("JSON");
+        message["ttl"] = json!(ttl);
+        peer.send(message.to_string().as_bytes()).expect("taken");
+    };
+    short("hurried", 1);
+    short("patient", 3_600);
+    assert_eq!(
+        peer.answer("hurried").payload(),
+        json!({ "success": false, "error": "Busy: try again later", "error_code": "BUSY" })
+    );
+    let task = place.task_of("echo", "BUSY");
+    assert_eq!(task["attempts"], 0, "it was not begun: {task}");
+    assert_eq!(task["used"], Value::Null, "{task}");
+    // Those before and behind it are served.
+    assert_eq!(peer.answer(&first).payload()["success"], true);
+    assert_eq!(
+        peer.answer("patient").payload()["result"],
+        json!({ "a": 1 })
+    );
+    assert_eq!(
+        place.turned_away("expired"),
+        0,
+        "it was in time when it came"
+    );
 }
 
 #[test]
