@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::hosts::{EXPOSED, ask_at};
-use crate::peer::{names, until};
+use crate::peer::{envelope, names, until};
 use crate::support::{Place, Serving};
 
 /// A second host on the same machine.
@@ -116,6 +116,40 @@ fn messages_that_come_while_no_host_runs_are_kept_by_their_sender() {
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let reply: Value = serde_json::from_str(&ended.stdout).expect("the reply");
         assert_eq!(reply["result"], json!({ "a": 1 }));
+    });
+}
+
+#[test]
+fn what_comes_while_a_command_is_on_the_network_waits_for_a_host() {
+    let (place, serving) = Place::serving(&["echo.wasm"]);
+    let peer = place.peer(&serving, "known");
+    assert!(serving.terminate().success());
+    std::thread::scope(|scope| {
+        let id = peer.id.to_string();
+        let place = &place;
+        let call =
+            scope.spawn(move || place.run(&["--json", "call", &id, "sum", "--timeout", "100s"]));
+        let question =
+            peer.wait(|all| all.iter().find(|got| got.kind() == "task_request").cloned());
+        let question = question
+            .expect("the command asks")
+            .correlation
+            .expect("an id");
+        // While it waits for us, we ask in turn.
+        let ours = json!({ "skill": "echo", "input": { "a": 1 } });
+        peer.send(&envelope("task_request", "ours", &ours))
+            .expect("it is on disk");
+        let reply = json!({ "success": true, "result": 3 });
+        peer.send(&envelope("task_response", &question, &reply))
+            .expect("taken");
+        let called = call.join().expect("it ends");
+        assert_eq!(called.code, 0, "{}", called.stderr);
+        assert_eq!(peer.answers("ours").len(), 0, "a command answers nobody");
+        let _serving = place.serve(&[]);
+        let answer = peer.answer("ours").payload();
+        assert_eq!(answer["result"], json!({ "a": 1 }), "{answer}");
+        place.settled();
+        assert_eq!(peer.answers("ours").len(), 1, "once");
     });
 }
 
