@@ -152,7 +152,17 @@ fn a_claimed_name_is_nobodys_name() {
         "{:?}",
         shown.stdout
     );
-    assert!(shown.stdout.contains("ann"), "{}", shown.stdout);
+    // It is quoted, as no name of the owner's is.
+    let claim = coworker_host::report::printable("ann\u{1b}[2J\u{202e}");
+    let quoted = format!("\"{claim}\"");
+    assert!(shown.stdout.contains(&quoted), "{}", shown.stdout);
+    place.owner(json!({ "do": "peers_name", "peer": stranger.id, "name": "bob" }));
+    let shown = place.run(&["peers", "list"]);
+    assert!(
+        shown.stdout.contains("bob") && !shown.stdout.contains("\"bob"),
+        "{}",
+        shown.stdout
+    );
 }
 
 #[test]
