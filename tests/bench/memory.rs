@@ -25,11 +25,19 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     });
     report.row("rss.100", rss, "MB", None, Some(Budget::AtMost(60.0)));
     let growth = runtime.block_on(growth(effort));
-    report.row("rss.growth", growth, "MB", None, Some(Budget::AtMost(5.0)));
+    let most = Budget::AtMost(NO_GROWTH);
+    report.row("rss.growth", growth, "MB", None, Some(most));
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_coworker-host"));
     let size = std::fs::metadata(program).map_or(f64::NAN, |meta| meta.len() as f64 / 1e6);
     report.row("binary.size", size, "MB", None, Some(Budget::AtMost(40.0)));
 }
+
+/// The most that counts as no growth over 100,000 calls: 52 bytes a call. Whatever a call could leave behind is more than
+/// that. Its request and answer have some 400 bytes, which would be 40 MB; an id of 16 bytes in a map, with its key and the
+/// map's own room, some 100, which would be 10 MB. What is left over is the allocator's: a page that one live object holds,
+/// arenas of threads that had their first long call late, and the store's page cache, which may have taken up to 16 MiB and
+/// is not always full after the first 30,000 calls. The figure in README.md, 1.0 MB, is all of that kind.
+const NO_GROWTH: f64 = 5.0;
 
 /// Returns how much this process grew over 100,000 calls, once it had grown to its working size.
 async fn growth(effort: Effort) -> f64 {
