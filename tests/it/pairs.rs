@@ -135,21 +135,30 @@ fn what_comes_while_a_command_is_on_the_network_waits_for_a_host() {
             .expect("the command asks")
             .correlation
             .expect("an id");
-        // While it waits for us, we ask in turn.
+        // While it waits for us, we ask in turn: so much that an answer to the first would be on its way at the end.
         let ours = json!({ "skill": "echo", "input": { "a": 1 } });
-        peer.send(&envelope("task_request", "ours", &ours))
-            .expect("it is on disk");
+        let ids: Vec<String> = (0..20).map(|n| format!("ours-{n}")).collect();
+        for id in &ids {
+            peer.send(&envelope("task_request", id, &ours))
+                .expect("it is on disk");
+        }
         let reply = json!({ "success": true, "result": 3 });
         peer.send(&envelope("task_response", &question, &reply))
             .expect("taken");
         let called = call.join().expect("it ends");
         assert_eq!(called.code, 0, "{}", called.stderr);
-        assert_eq!(peer.answers("ours").len(), 0, "a command answers nobody");
+        for id in &ids {
+            assert_eq!(peer.answers(id).len(), 0, "a command answers nobody");
+        }
         let _serving = place.serve(&[]);
-        let answer = peer.answer("ours").payload();
-        assert_eq!(answer["result"], json!({ "a": 1 }), "{answer}");
+        for id in &ids {
+            let answer = peer.answer(id).payload();
+            assert_eq!(answer["result"], json!({ "a": 1 }), "{answer}");
+        }
         place.settled();
-        assert_eq!(peer.answers("ours").len(), 1, "once");
+        for id in &ids {
+            assert_eq!(peer.answers(id).len(), 1, "once");
+        }
     });
 }
 
