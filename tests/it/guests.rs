@@ -298,3 +298,44 @@ fn a_lower_tier_learns_no_durations() {
         );
     }
 }
+
+#[test]
+fn the_owner_sees_what_a_call_used_and_what_it_might_have() {
+    let (place, _serving, peer) = world();
+    let answer = peer.call("hostile", json!({ "mode": "log-flood", "n": 5 }));
+    assert_eq!(answer["success"], true, "{answer}");
+    let task = place.task_of("hostile", "OK");
+    let used = &task["used"];
+    let size = answer["result"].to_string().len();
+    assert_eq!(
+        (&used["log_lines"], &used["host_calls"]),
+        (&json!(5), &json!(5))
+    );
+    assert_eq!(used["output_bytes"], size, "{used}");
+    assert!(used["host_bytes"].as_u64() >= Some(5), "{used}");
+    // The limits stand under the same keys, as they were then.
+    let limits = json!({
+        "cpu_ms": 500.0, "wall_ms": 20_000.0, "memory_peak_bytes": 64 << 20, "host_calls": 10_000, "model_calls": 8,
+        "host_bytes": 4 << 20, "output_bytes": 512 << 10, "log_lines": 1_000,
+    });
+    assert_eq!(task["limits"], limits);
+    let id = task["task"].as_str().expect("an id");
+    let configure =
+        json!({ "do": "skills_configure", "name": "hostile", "limits": { "log_lines": 7 } });
+    place.owner(configure);
+    assert_eq!(
+        peer.call("hostile", json!({ "mode": "ok" }))["success"],
+        true
+    );
+    assert_eq!(place.task_of("hostile", "OK")["limits"]["log_lines"], 7);
+    let shown = place.run(&["logs", "--task", id]);
+    let line = shown
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("log_lines"));
+    assert!(
+        line.is_some_and(|line| line.ends_with("5 of 1000")),
+        "{}",
+        shown.seen()
+    );
+}

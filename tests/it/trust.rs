@@ -301,3 +301,45 @@ fn the_owner_may_try_every_tier_with_a_throw_away_peer() {
     );
     drop(serving);
 }
+
+#[test]
+fn the_record_says_the_tier_of_then() {
+    let (place, serving) = Place::serving(&["echo.wasm", "hostile-wasi.wasm"]);
+    let peer = place.peer(&serving, "privileged");
+    assert_eq!(peer.call("echo", json!({ "a": 1 }))["success"], true);
+    peer.say(
+        "task_request",
+        json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": 25_000 } }),
+    );
+    place.wait_until_running(1, 1);
+    place.owner(json!({ "do": "trust_revoke", "peer": peer.id }));
+    assert_eq!(peer.call("echo", json!({}))["success"], false);
+    let tier = |skill: &str, outcome: &str| {
+        let task = place.task_of(skill, outcome);
+        // People read the same.
+        let id = task["task"].as_str().expect("an id");
+        let shown = place.run(&["logs", "--task", id]);
+        let tier = task["tier"].as_str().expect("a tier").to_owned();
+        let line = shown.stdout.lines().find(|line| line.starts_with("tier"));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&tier)),
+            "{}",
+            shown.seen()
+        );
+        tier
+    };
+    assert_eq!(tier("echo", "OK"), "privileged");
+    assert_eq!(tier("hostile-wasi", "CANCELLED"), "privileged");
+    assert_eq!(tier("echo", "UNKNOWN_SKILL"), "untrusted");
+    // What is lent counts where it is lent.
+    place.owner(json!({ "do": "trust_set", "peer": peer.id, "tier": "known" }));
+    let lent = json!({ "do": "trust_set", "peer": peer.id, "tier": "internal", "for": "1h", "skills": ["echo"] });
+    place.owner(lent);
+    assert_eq!(
+        peer.call("hostile-wasi", json!({ "mode": "now" }))["success"],
+        true
+    );
+    assert_eq!(peer.call("echo", json!({}))["success"], true);
+    assert_eq!(tier("hostile-wasi", "OK"), "known");
+    assert_eq!(tier("echo", "OK"), "internal");
+}

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Timestamp, Verdict, View, decode,
-    judge,
+    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, View,
+    decode, judge,
 };
 use tokio::time::Instant;
 
@@ -158,6 +158,8 @@ struct Turning<'a> {
     peer: &'a PeerId,
     task: TaskId,
     envelope: Envelope,
+    /// The tier that held for what was asked when it was decided.
+    tier: Tier,
     received: Instant,
 }
 
@@ -181,21 +183,27 @@ async fn serve(
         }
         return Ok(());
     };
+    let now = clock::now();
+    let sight = host.sight(peer, now);
+    let tier = match &envelope.message {
+        Message::TaskRequest(request) => sight.tier_for(&request.skill),
+        Message::SkillCardQuery { skill } => sight.tier_for(skill),
+        _ => sight.tier(),
+    };
     let turning = Turning {
         host,
         peer,
         task,
         envelope,
+        tier,
         received,
     };
-    let now = clock::now();
     let prior = match what {
         What::Again => host.store.recorded(task).await?,
         What::First | What::Interrupted(_) => Recorded::Gone,
     };
     let again = what == What::Again;
     let catalog = host.skills.catalog();
-    let sight = host.sight(peer, now);
     let view = View {
         now,
         catalog: &catalog,

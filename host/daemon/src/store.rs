@@ -56,7 +56,7 @@ pub use proposals::ProposalRow;
 pub use retention::{Retention, Swept};
 pub use state::{AreaRow, StateUse, StateWriteRow};
 pub use tasks::{TaskRow, TaskState};
-pub use usage::{SpentRow, UsageBy, UsageRow, UsageSum};
+pub use usage::{Allowed, Measured, SpentRow, UsageBy, UsageRow, UsageSum};
 
 /// How many orders may wait for the thread. More callers than that wait to be let in, in memory of their own.
 const WAITING: usize = 1_024;

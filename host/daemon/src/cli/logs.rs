@@ -88,7 +88,10 @@ fn task(ui: &Ui, row: &Value) {
     ui.field("took", &show::took(row, "took_ms"));
     if let Some(used) = row.get("used").and_then(Value::as_object) {
         for (what, much) in used {
-            ui.field(&crate::report::printable(what), &show::plain(much));
+            let limit = row.get("limits").and_then(|limits| limits.get(what));
+            let limit = limit.map(|limit| format!(" of {}", show::plain(limit)));
+            let much = format!("{}{}", show::plain(much), limit.unwrap_or_default());
+            ui.field(&crate::report::printable(what), &much);
         }
     }
     for line in show::list(row, "log") {

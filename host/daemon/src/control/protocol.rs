@@ -271,7 +271,8 @@ pub enum Request {
     },
     /// What happened. Answer without `task`: `[{"task", "received_at", "peer", "name", "skill", "state", "outcome",
     /// "took_ms"}]`, the newest first. With it: one such row with `{"tier", "decision", "digest", "version", "attempts",
-    /// "used": {…}, "reply": payload or null, "log": [{"at", "level", "line"}]}`.
+    /// "used": {…}, "limits": {…}, "reply": payload or null, "log": [{"at", "level", "line"}]}`. `tier` is the one that it
+    /// was decided with, and `limits` are those that it had, under the keys of `used`.
     Logs {
         /// One task.
         #[serde(default)]

@@ -8,7 +8,7 @@ use super::Host;
 use crate::clock;
 use crate::control::protocol::UsageBy;
 use crate::report::Failure;
-use crate::store::{self, TaskRow, UsageRow, UsageSum};
+use crate::store::{self, Allowed, TaskRow, UsageRow, UsageSum};
 use crate::transport::xmtp::{Network, SidecarFolder, State, examine};
 
 /// How many rows `logs` shows when the owner does not say.
@@ -90,15 +90,18 @@ impl Host {
         let log = self.store.logs(task).await?;
         let mut value = self.task_value(&row);
         if let Some(value) = value.as_object_mut() {
-            let tier = self.trust.tier(&row.peer);
             let used = row.usage.as_ref().map(used_value);
-            value.insert("tier".to_owned(), json!(tier));
+            let measured = row.usage.as_ref().and_then(|used| used.measured.as_ref());
+            let limits = measured.map(|measured| limits_value(&measured.limits));
+            // That of then: today the peer may have another.
+            value.insert("tier".to_owned(), json!(row.tier));
             value.insert("decision".to_owned(), json!(decision(&row)));
             value.insert("digest".to_owned(), json!(row.digest));
             let version = row.usage.as_ref().and_then(|used| used.version.as_ref());
             value.insert("version".to_owned(), json!(version));
             value.insert("attempts".to_owned(), json!(row.attempt));
             value.insert("used".to_owned(), json!(used));
+            value.insert("limits".to_owned(), json!(limits));
             value.insert(
                 "reply".to_owned(),
                 reply
@@ -228,6 +231,11 @@ fn used_value(used: &UsageRow) -> Value {
         "cpu_ms": millis(used.cpu), "wall_ms": millis(used.wall), "memory_peak_bytes": used.memory_peak.0,
         "host_calls": used.host_calls, "model_calls": used.model_calls,
     });
+    if let (Some(value), Some(measured)) = (value.as_object_mut(), &used.measured) {
+        value.insert("host_bytes".to_owned(), json!(measured.host_bytes.0));
+        value.insert("output_bytes".to_owned(), json!(measured.output.0));
+        value.insert("log_lines".to_owned(), json!(measured.log_lines));
+    }
     if let (Some(value), true) = (value.as_object_mut(), used.model_calls > 0) {
         value.insert("tokens_in".to_owned(), json!(used.tokens_in));
         value.insert("tokens_out".to_owned(), json!(used.tokens_out));
@@ -235,6 +243,15 @@ fn used_value(used: &UsageRow) -> Value {
         value.insert("model".to_owned(), json!(used.model));
     }
     value
+}
+
+/// Returns what a run might have used, under the same keys as what it used.
+fn limits_value(limits: &Allowed) -> Value {
+    json!({
+        "cpu_ms": millis(limits.cpu), "wall_ms": millis(limits.wall), "memory_peak_bytes": limits.memory.0,
+        "host_calls": limits.host_calls, "model_calls": limits.model_calls, "host_bytes": limits.host_bytes.0,
+        "output_bytes": limits.output.0, "log_lines": limits.log_lines,
+    })
 }
 
 pub(super) fn usage_value(sum: &UsageSum) -> Value {

@@ -51,6 +51,7 @@ impl Turning<'_> {
             host,
             peer,
             task,
+            tier,
             ref envelope,
             ..
         } = self;
@@ -81,6 +82,7 @@ impl Turning<'_> {
                 outcome: outcome.to_owned(),
                 reply: reply.clone(),
                 release_at: now.after(wait),
+                tier,
                 usage: ran.usage,
                 writes: ran
                     .writes

@@ -16,7 +16,7 @@ use super::{ATTEMPTS, Live, Turning};
 use crate::clock;
 use crate::host::Host;
 use crate::models::{Begun, Conversation, Fault, Models, Told};
-use crate::store::{LogLevel, LogRow, StoreError, UsageRow};
+use crate::store::{Allowed, LogLevel, LogRow, Measured, StoreError, UsageRow};
 use crate::turns::Place;
 
 impl Turning<'_> {
@@ -28,11 +28,15 @@ impl Turning<'_> {
         live: Live<'_>,
     ) -> Result<(), StoreError> {
         let Self {
-            host, peer, task, ..
+            host,
+            peer,
+            task,
+            tier,
+            ..
         } = self;
         let stop = CancellationToken::new();
         let _running = host.running(task, peer, &stop);
-        let attempt = host.store.start(task, Some(entry.digest)).await?;
+        let attempt = host.store.start(task, Some(entry.digest), tier).await?;
         if attempt > ATTEMPTS {
             return self.refuse(&Refusal::Interrupted, Ran::default()).await;
         }
@@ -271,6 +275,12 @@ fn usage_row(entry: &Entry, usage: Usage, duration: Duration, asked: Told) -> Us
         cost: asked.cost,
         model: (!models.is_empty()).then(|| models.join(", ")),
         version: entry.manifest.version.clone(),
+        measured: Some(Measured {
+            host_bytes: usage.host_bytes,
+            output: usage.output,
+            log_lines: usage.log_lines,
+            limits: Allowed::of(&entry.limits),
+        }),
     }
 }
 

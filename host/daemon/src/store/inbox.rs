@@ -4,15 +4,15 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
-use coworker_core::{Bytes, Digest, PeerId, TaskId, Timestamp};
+use coworker_core::{Bytes, Digest, PeerId, TaskId, Tier, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{bounded, peer_at, peer_key, size, task_at, time_at, uint_at};
+use super::codec::{bounded, int, peer_at, peer_key, size, task_at, time_at, uint_at};
 use super::retention::earlier;
 use super::tasks::{COLUMNS, micros, rows};
 use super::{
-    LogRow, StateWriteRow, Store, StoreError, TaskRow, TaskState, UsageRow, known, logs, outbox,
-    probes, state,
+    LogRow, Measured, StateWriteRow, Store, StoreError, TaskRow, TaskState, UsageRow, known, logs,
+    outbox, probes, state,
 };
 
 /// The longest text of a peer that is kept beside a request.
@@ -90,6 +90,8 @@ pub struct Finish {
     pub reply: Option<Vec<u8>>,
     /// When the answer may leave.
     pub release_at: Timestamp,
+    /// The tier that it was decided with.
+    pub tier: Tier,
     /// What the run used, if there was one.
     pub usage: Option<UsageRow>,
     /// What the skill remembers from now on.
@@ -100,6 +102,12 @@ pub struct Finish {
     pub probe: Option<String>,
     /// When it ended.
     pub at: Timestamp,
+}
+
+impl Finish {
+    fn measured(&self) -> Option<&Measured> {
+        self.usage.as_ref()?.measured.as_ref()
+    }
 }
 
 /// Where an answer waits to leave.
@@ -173,10 +181,16 @@ impl Store {
         self.task(task).await
     }
 
-    /// Writes down that a task starts, before the guest does. Returns which attempt this is, the first being 1.
+    /// Writes down that a task starts, and with which tier, before the guest does. Returns which attempt this is, the
+    /// first being 1.
     ///
     /// Refused with [`StoreError::NotOpen`] if the task was cancelled, dropped or finished in the meantime.
-    pub async fn start(&self, task: TaskId, digest: Option<Digest>) -> Result<u32, StoreError> {
+    pub async fn start(
+        &self,
+        task: TaskId,
+        digest: Option<Digest>,
+        tier: Tier,
+    ) -> Result<u32, StoreError> {
         self.write_whole(move |c| {
             // Looking first is faster than RETURNING, for which SQLite fills a table of its own.
             let (seq, before): (i64, u32) = c
@@ -186,9 +200,14 @@ impl Store {
                 .ok_or(StoreError::NotOpen)?;
             let attempt = before.saturating_add(1);
             c.prepare_cached(
-                "UPDATE task SET state = 1, attempt = ?2, digest = ?3 WHERE seq = ?1",
+                "UPDATE task SET state = 1, attempt = ?2, digest = ?3, tier = ?4 WHERE seq = ?1",
             )?
-            .execute(params![seq, attempt, digest.as_ref().map(Digest::as_bytes)])?;
+            .execute(params![
+                seq,
+                attempt,
+                digest.as_ref().map(Digest::as_bytes),
+                tier.level()
+            ])?;
             Ok(attempt)
         })
         .await
@@ -201,11 +220,13 @@ impl Store {
     /// its writes are not kept.
     pub async fn finish(&self, finish: Finish) -> Result<Option<Sent>, StoreError> {
         let id = finish.reply.is_some().then(|| self.next_out());
+        // Put into words here: the store's thread has enough to do.
+        let limits = finish.measured().map(|measured| measured.limits.text());
         if finish.writes.is_empty() {
-            return self.write_whole(move |c| end(c, &finish, id)).await;
+            return self.write_whole(move |c| end(c, &finish, limits, id)).await;
         }
         // A state that would grow too large is found out when all the rest is written.
-        self.write(move |c| end(c, &finish, id)).await
+        self.write(move |c| end(c, &finish, limits, id)).await
     }
 
     /// Lets a task go without an answer. Its body is erased; that it was seen stays known.
@@ -328,9 +349,15 @@ pub(super) fn accept(
     Ok(Accepted::Fresh)
 }
 
-fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>, StoreError> {
+fn end(
+    c: &Connection,
+    finish: &Finish,
+    limits: Option<String>,
+    id: Option<i64>,
+) -> Result<Option<Sent>, StoreError> {
     let usage = finish.usage.as_ref();
     let asked = usage.filter(|usage| usage.model_calls > 0);
+    let measured = finish.measured();
     // Without an answer there is nothing to deliver: the time to erase the bodies counts from the end.
     let delivered = finish.reply.is_none().then_some(finish.at.0);
     let (seq, peer): (i64, Vec<u8>) = c
@@ -343,7 +370,8 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
     c.prepare_cached(
         "UPDATE task SET state = 2, open = 0, outcome = ?2, finished = ?3, delivered = ?4, reply_size = ?5,
          cpu = ?6, wall = ?7, memory = ?8, host_calls = ?9, model_calls = ?10, tokens_in = ?11, tokens_out = ?12,
-         cost = ?13, model = ?14, version = ?15 WHERE seq = ?1",
+         cost = ?13, model = ?14, version = ?15, tier = ?16, host_bytes = ?17, output = ?18, log_lines = ?19,
+         limits = ?20 WHERE seq = ?1",
     )?
     .execute(params![
         seq,
@@ -353,16 +381,21 @@ fn end(c: &Connection, finish: &Finish, id: Option<i64>) -> Result<Option<Sent>,
         finish.reply.as_ref().map(|bytes| size(bytes.len())),
         usage.map(|usage| micros(usage.cpu)),
         usage.map(|usage| micros(usage.wall)),
-        usage.map(|usage| super::codec::int(usage.memory_peak.0)),
+        usage.map(|usage| int(usage.memory_peak.0)),
         usage.map(|usage| usage.host_calls),
         usage.map(|usage| usage.model_calls),
-        asked.map(|usage| super::codec::int(usage.tokens_in)),
-        asked.map(|usage| super::codec::int(usage.tokens_out)),
+        asked.map(|usage| int(usage.tokens_in)),
+        asked.map(|usage| int(usage.tokens_out)),
         asked
             .and_then(|usage| usage.cost)
-            .map(|cost| super::codec::int(cost.0)),
+            .map(|cost| int(cost.0)),
         asked.and_then(|usage| usage.model.as_deref()),
         usage.and_then(|usage| usage.version.as_deref()),
+        finish.tier.level(),
+        measured.map(|measured| int(measured.host_bytes.0)),
+        measured.map(|measured| int(measured.output.0)),
+        measured.map(|measured| measured.log_lines),
+        limits,
     ])?;
     if usage.is_none() {
         // What never ran is never run again: its body is only weight, and what a stranger sends costs nothing to send.

@@ -14,7 +14,7 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 8] {
+fn steps() -> [String; 9] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -42,6 +42,7 @@ fn steps() -> [String; 8] {
         usage::MODELS.to_owned(),
         places::TABLES.to_owned(),
         guarding::TABLES.to_owned(),
+        usage::MEASURED.to_owned(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Tasks: one row for each request that was accepted, from its arrival until its figures are forgotten. Bodies of
 //! requests and answers lie in tables of their own, so that a change of state does not write them again.
 
-use coworker_core::{Bytes, Digest, PeerId, Span, TaskId, Timestamp};
+use coworker_core::{Bytes, Digest, PeerId, Span, TaskId, Tier, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::codec::{
     digest_at, int, maybe_time_at, peer_at, size, task_at, time_at, uint_at, unreadable,
 };
 use super::usage::cost_at;
-use super::{Store, StoreError, UsageRow};
+use super::{Allowed, Measured, Store, StoreError, UsageRow};
 
 /// `open` says the same as `state < 2`, but does not change when a task starts: its index is left alone then.
 pub(super) const TABLES: &str = "
@@ -107,6 +107,8 @@ pub struct TaskRow {
     pub attempt: u32,
     /// The component that it last ran.
     pub digest: Option<Digest>,
+    /// The tier that it was decided with; nothing before, and in rows of an earlier version.
+    pub tier: Option<Tier>,
     /// How it ended.
     pub outcome: Option<String>,
     /// When it ended.
@@ -126,7 +128,8 @@ pub struct TaskRow {
 pub(super) const COLUMNS: &str = "task.task, task.peer, task.kind, task.correlation, task.skill, task.transport_id, \
      task.size, task.received, task.expires, task.state, task.attempt, task.digest, task.outcome, task.finished, \
      task.delivered, task.reply_size, task.cpu, task.wall, task.memory, task.host_calls, task.model_calls, \
-     task.tokens_in, task.tokens_out, task.cost, task.model, task.version";
+     task.tokens_in, task.tokens_out, task.cost, task.model, task.version, task.tier, task.host_bytes, task.output, \
+     task.log_lines, task.limits";
 
 impl Store {
     /// Returns the newest tasks, newest first, without their bodies.
@@ -191,6 +194,7 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         state,
         attempt: row.get(10)?,
         digest: digest_at(row, 11)?,
+        tier: row.get::<_, Option<_>>(26)?.and_then(Tier::from_level),
         outcome: row.get(12)?,
         finished: maybe_time_at(row, 13)?,
         delivered: maybe_time_at(row, 14)?,
@@ -198,7 +202,7 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
             .get::<_, Option<i64>>(15)?
             .map(|bytes| Bytes(u64::try_from(bytes).unwrap_or(0))),
         usage: usage_at(row)?,
-        body: row.get(26)?,
+        body: row.get(31)?,
     })
 }
 
@@ -224,6 +228,21 @@ fn usage_at(row: &Row<'_>) -> rusqlite::Result<Option<UsageRow>> {
         cost: cost_at(row, 23)?,
         model: row.get(24)?,
         version: row.get(25)?,
+        measured: measured_at(row)?,
+    }))
+}
+
+fn measured_at(row: &Row<'_>) -> rusqlite::Result<Option<Measured>> {
+    let Some(limits) = row.get_ref(30)?.as_str_or_null()? else {
+        return Ok(None);
+    };
+    let limits =
+        Allowed::read(limits).ok_or_else(|| unreadable(30, Type::Text, "limits of a run"))?;
+    Ok(Some(Measured {
+        host_bytes: Bytes(uint_at(row, 27)?),
+        output: Bytes(uint_at(row, 28)?),
+        log_lines: row.get(29)?,
+        limits,
     }))
 }
 

@@ -9,7 +9,7 @@ mod invites;
 mod outbox;
 mod retention;
 
-use coworker_core::{Digest, PeerId, TaskId, Timestamp};
+use coworker_core::{Digest, PeerId, TaskId, Tier, Timestamp};
 
 use super::*;
 
@@ -57,6 +57,7 @@ fn finish(n: u64) -> Finish {
         outcome: Store::OK.to_owned(),
         reply: Some(format!("answer {n}").into_bytes()),
         release_at: NOW,
+        tier: Tier::Known,
         usage: Some(UsageRow::default()),
         writes: Vec::new(),
         log: Vec::new(),
@@ -88,7 +89,7 @@ async fn serve(store: &Store, arrival: Arrival) {
         Accepted::Fresh
     );
     store
-        .start(task, Some(Digest::of(b"component")))
+        .start(task, Some(Digest::of(b"component")), Tier::Known)
         .await
         .expect("a start");
     let end = Finish {

@@ -1,10 +1,13 @@
 //! What was used, added up from the tasks themselves: there is no second set of books to disagree with.
 
+use std::time::Duration;
+
 use coworker_core::budget::Cost;
-use coworker_core::{Bytes, PeerId, Span, Timestamp};
+use coworker_core::{Bytes, Limits, PeerId, Span, Timestamp};
 use serde::Serialize;
 
 use super::codec::{peer_at, peer_of, uint_at};
+use super::tasks::micros;
 use super::{Store, StoreError};
 
 /// What a run cost at the providers of models, and which version of a skill it was. The index serves the budget, which is
@@ -16,6 +19,15 @@ ALTER TABLE task ADD COLUMN cost INTEGER;
 ALTER TABLE task ADD COLUMN model TEXT;
 ALTER TABLE task ADD COLUMN version TEXT;
 CREATE INDEX task_asked ON task (finished) WHERE model_calls > 0;
+";
+
+/// The tier that a task was decided with, what else is measured of a run, and the limits that it had.
+pub(super) const MEASURED: &str = "
+ALTER TABLE task ADD COLUMN tier INTEGER;
+ALTER TABLE task ADD COLUMN host_bytes INTEGER;
+ALTER TABLE task ADD COLUMN output INTEGER;
+ALTER TABLE task ADD COLUMN log_lines INTEGER;
+ALTER TABLE task ADD COLUMN limits TEXT;
 ";
 
 /// What one run used.
@@ -41,6 +53,102 @@ pub struct UsageRow {
     pub model: Option<String>,
     /// The version of the skill.
     pub version: Option<String>,
+    /// What rows of an earlier version do not have.
+    pub measured: Option<Measured>,
+}
+
+/// What else was measured of a run, and what it might have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// Bytes that crossed the boundary in host calls.
+    pub host_bytes: Bytes,
+    /// The output's size.
+    pub output: Bytes,
+    /// Lines of log, those left out included.
+    pub log_lines: u32,
+    /// The limits that the run had.
+    pub limits: Allowed,
+}
+
+/// The limits of a run, of what is measured. The owner may change them later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Allowed {
+    /// Time on the processor.
+    pub cpu: Span,
+    /// Time from start to end.
+    pub wall: Span,
+    /// Memory at one time.
+    pub memory: Bytes,
+    /// Host calls.
+    pub host_calls: u32,
+    /// Calls of a model.
+    pub model_calls: u32,
+    /// Bytes that cross the boundary in host calls.
+    pub host_bytes: Bytes,
+    /// The output's size.
+    pub output: Bytes,
+    /// Lines of log.
+    pub log_lines: u32,
+}
+
+impl Allowed {
+    /// Returns those of a skill.
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            cpu: limits.cpu,
+            wall: limits.wall,
+            memory: limits.memory,
+            host_calls: limits.host_calls,
+            model_calls: limits.model_calls,
+            host_bytes: limits.host_bytes,
+            output: limits.output,
+            log_lines: limits.log_lines,
+        }
+    }
+
+    /// Returns them as one short text: a column more for each would make every row of a task longer.
+    pub(super) fn text(&self) -> String {
+        format!(
+            "{} {} {} {} {} {} {} {}",
+            micros(self.cpu),
+            micros(self.wall),
+            self.memory.0,
+            self.host_calls,
+            self.model_calls,
+            self.host_bytes.0,
+            self.output.0,
+            self.log_lines
+        )
+    }
+
+    /// Reads back what `text` wrote.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let numbers: Vec<u64> = text
+            .split(' ')
+            .map(|word| word.parse().ok())
+            .collect::<Option<_>>()?;
+        let [
+            cpu,
+            wall,
+            memory,
+            host_calls,
+            model_calls,
+            host_bytes,
+            output,
+            log_lines,
+        ] = numbers.try_into().ok()?;
+        let span = |micros| Span(Duration::from_micros(micros));
+        Some(Self {
+            cpu: span(cpu),
+            wall: span(wall),
+            memory: Bytes(memory),
+            host_calls: host_calls.try_into().ok()?,
+            model_calls: model_calls.try_into().ok()?,
+            host_bytes: Bytes(host_bytes),
+            output: Bytes(output),
+            log_lines: log_lines.try_into().ok()?,
+        })
+    }
 }
 
 /// What one peer used of models with one skill in one minute.
@@ -122,10 +230,8 @@ impl Store {
         self.read(move |c| {
             let mut statement = c.prepare_cached(&sql)?;
             let rows = statement.query_map((since.0, Self::OK), |row| {
-                let span = |column| {
-                    uint_at(row, column)
-                        .map(|micros| Span(std::time::Duration::from_micros(micros)))
-                };
+                let span =
+                    |column| uint_at(row, column).map(|micros| Span(Duration::from_micros(micros)));
                 Ok(UsageSum {
                     key: match by {
                         UsageBy::Peer => peer_of(row.get_ref(0)?.as_blob()?)

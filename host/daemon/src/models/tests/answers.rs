@@ -354,7 +354,7 @@ async fn asked_before(store: &Store) {
         expires: now,
     };
     store.accept(arrival).await.expect("a request");
-    store.start(task, None).await.expect("a start");
+    store.start(task, None, Tier::Known).await.expect("a start");
     let usage = UsageRow {
         model_calls: 1,
         tokens_in: 3,
@@ -366,6 +366,7 @@ async fn asked_before(store: &Store) {
         outcome: Store::OK.to_owned(),
         reply: None,
         release_at: now,
+        tier: Tier::Known,
         usage: Some(usage),
         writes: Vec::new(),
         log: Vec::new(),

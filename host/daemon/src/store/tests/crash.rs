@@ -105,7 +105,10 @@ fn write_until_killed(path: &Path) -> ! {
                 for n in (start + worker..).step_by(WORKERS as usize) {
                     store.accept(arrival(n)).await.expect("a request");
                     say(&format!("accepted {n}"));
-                    store.start(task(n), None).await.expect("a start");
+                    store
+                        .start(task(n), None, Tier::Known)
+                        .await
+                        .expect("a start");
                     store.finish(finish(n)).await.expect("an end");
                     say(&format!("finished {n}"));
                 }
@@ -165,7 +168,10 @@ fn components_that_run_when_the_host_dies_are_counted() {
         store.accept(arrival(1)).await.expect("a request");
         store.accept(arrival(2)).await.expect("a request");
         for n in [1, 2] {
-            store.start(task(n), Some(digest)).await.expect("a start");
+            store
+                .start(task(n), Some(digest), Tier::Known)
+                .await
+                .expect("a start");
         }
         assert_eq!(store.deaths(digest).await.expect("a number"), 0);
         die(store);
@@ -178,7 +184,10 @@ fn components_that_run_when_the_host_dies_are_counted() {
         }
         let store = open();
         assert_eq!(
-            store.start(task(1), Some(digest)).await.expect("a start"),
+            store
+                .start(task(1), Some(digest), Tier::Known)
+                .await
+                .expect("a start"),
             2
         );
         die(store);
@@ -187,7 +196,10 @@ fn components_that_run_when_the_host_dies_are_counted() {
         assert!(store.quarantined(3).await.expect("rows").is_empty());
         // An orderly end is nobody's death, even if something still ran.
         assert_eq!(
-            store.start(task(1), Some(digest)).await.expect("a start"),
+            store
+                .start(task(1), Some(digest), Tier::Known)
+                .await
+                .expect("a start"),
             3
         );
         store.close().await.expect("a clean end");

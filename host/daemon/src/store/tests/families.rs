@@ -2,7 +2,7 @@
 
 use super::*;
 use coworker_core::budget::Cost;
-use coworker_core::{CallerKey, Span, Tier};
+use coworker_core::{CallerKey, Limits, Span};
 
 fn row(n: u64) -> PeerRow {
     PeerRow {
@@ -254,6 +254,12 @@ async fn usage_adds_up_what_ran() {
         cost: Some(Cost(500)),
         model: Some("m".to_owned()),
         version: Some("1.0".to_owned()),
+        measured: Some(Measured {
+            host_bytes: Bytes::kib(3),
+            output: Bytes::kib(2),
+            log_lines: 5,
+            limits: Allowed::of(&Limits::default()),
+        }),
     };
     for n in 1..=3 {
         let skill = if n == 3 { "other" } else { "echo" };

@@ -20,7 +20,10 @@ async fn a_request_passes_all_its_stations() {
     );
     let digest = Digest::of(b"component");
     assert_eq!(
-        store.start(task(1), Some(digest)).await.expect("a start"),
+        store
+            .start(task(1), Some(digest), Tier::Known)
+            .await
+            .expect("a start"),
         1
     );
     assert!(store.queued().await.expect("rows").is_empty());
@@ -168,7 +171,10 @@ async fn the_same_request_within_a_day_is_a_duplicate() {
 async fn an_end_is_whole_or_not_at_all() {
     let store = store();
     store.accept(arrival(1)).await.expect("a request");
-    store.start(task(1), None).await.expect("a start");
+    store
+        .start(task(1), None, Tier::Known)
+        .await
+        .expect("a start");
     let area = AreaRow {
         skill: "notes".to_owned(),
         caller: None,
@@ -219,7 +225,7 @@ async fn what_has_ended_does_not_change() {
     store.accept(arrival(1)).await.expect("a request");
     store.finish(finish(1)).await.expect("an end");
     assert!(matches!(
-        store.start(task(1), None).await,
+        store.start(task(1), None, Tier::Known).await,
         Err(StoreError::NotOpen)
     ));
     assert!(matches!(
@@ -264,7 +270,10 @@ async fn revoking_a_peer_takes_back_everything_open_and_nothing_else() {
         })
         .await
         .expect("a request");
-    store.start(task(2), None).await.expect("a start");
+    store
+        .start(task(2), None, Tier::Known)
+        .await
+        .expect("a start");
     let delivered = store
         .finish(finish(3))
         .await
@@ -360,7 +369,10 @@ async fn what_waits_keeps_the_order_of_its_arrival() {
     for n in 1..=4 {
         store.accept(arrival(n)).await.expect("a request");
     }
-    store.start(task(1), None).await.expect("a start");
+    store
+        .start(task(1), None, Tier::Known)
+        .await
+        .expect("a start");
     let queued = store.queued().await.expect("rows");
     let order: Vec<_> = queued.iter().map(|row| row.task).collect();
     assert_eq!(order, [task(2), task(3), task(4)]);

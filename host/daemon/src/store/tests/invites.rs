@@ -1,6 +1,6 @@
 //! Invites: who may use one, how often, and what stays as the owner decided.
 
-use coworker_core::{InviteSecret, Tier};
+use coworker_core::InviteSecret;
 
 use super::*;
 

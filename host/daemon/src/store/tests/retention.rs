@@ -67,7 +67,10 @@ async fn what_is_open_or_not_delivered_stays() {
     let store = store();
     store.accept(arrival(1)).await.expect("a request");
     store.accept(arrival(2)).await.expect("a request");
-    store.start(task(2), None).await.expect("a start");
+    store
+        .start(task(2), None, Tier::Known)
+        .await
+        .expect("a start");
     store.accept(arrival(3)).await.expect("a request");
     store.finish(finish(3)).await.expect("an end");
     let patient = Retention {
