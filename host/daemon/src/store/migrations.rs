@@ -82,3 +82,6 @@ fn migrate_with(
     transaction.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
