@@ -60,6 +60,17 @@ async fn memory_grows_to_its_limit_and_no_further() {
 }
 
 #[tokio::test]
+async fn instances_are_counted() {
+    assert_eq!(Limits::default().instances, 64);
+    // It is made of as many as a call may have.
+    let mut bench = bench(sandbox(), "instances", "wat");
+    bench.with(&serde_json::json!({})).await.json();
+    bench.job.limits.instances = 63;
+    let told = bench.with(&serde_json::json!({})).await;
+    limit(told.error(), Which::Instances);
+}
+
+#[tokio::test]
 async fn deep_recursion_ends_at_the_stack() {
     let told = hostile().mode("recurse").await;
     match told.error() {

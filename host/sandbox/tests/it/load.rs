@@ -59,7 +59,9 @@ fn descriptions_that_cannot_be_published_are_refused() {
         "schema-ref-http",
         "schema-ref-file",
         "schema-ref-absent",
+        "schema-ref-loop",
         "schema-lookaround",
+        "schema-pattern-big",
         "schema-deep",
         "schema-big",
     ] {
@@ -144,6 +146,19 @@ async fn a_component_of_any_name_is_called_by_it() {
         bench.with(&json!({ "a": 1 })).await.json(),
         json!({ "a": 1 })
     );
+}
+
+#[tokio::test]
+async fn what_fits_no_prepared_slot_runs_all_the_same() {
+    let sandbox = sandbox();
+    let plain = bench(sandbox.clone(), "echo", "echo");
+    assert!(plain.loaded.is_pooled(), "most components fit one");
+    let odd = bench(sandbox, "memories", "wat");
+    assert!(
+        !odd.loaded.is_pooled(),
+        "eight memories are more than a slot has"
+    );
+    assert_eq!(odd.with(&json!({})).await.json(), json!({}));
 }
 
 #[test]
