@@ -3,7 +3,7 @@
 
 use coworker_skill::prelude::*;
 
-mod pages;
+mod help;
 mod phrases;
 
 /// What Icy says.
@@ -24,15 +24,19 @@ fn about(
     topic: Option<String>,
 ) -> About {
     let topic = topic.unwrap_or_default();
-    let text = match (topic.trim(), pages::ranked(&topic).first()) {
-        ("", _) => pages::overview().to_owned(),
-        (_, Some((page, _))) => page.text.to_owned(),
-        (topic, None) => {
-            let topic: String = topic.chars().take(60).collect();
-            format!(
-                "I have nothing on “{topic}”. Ask me about: {}.",
-                pages::topics()
-            )
+    let overview = help::pages().next().filter(|_| topic.trim().is_empty());
+    let best = help::ranked(&topic)
+        .first()
+        .map(|(_, title, text)| (*title, *text));
+    let text = match overview.or(best) {
+        Some((_, text)) => text.to_owned(),
+        None => {
+            let topic: String = topic.trim().chars().take(60).collect();
+            let titles: Vec<_> = help::pages()
+                .map(|(title, _)| title.to_lowercase())
+                .collect();
+            let known = titles.join(", ");
+            format!("I have nothing on “{topic}”. Ask me about: {known}.")
         }
     };
     About { text }
@@ -58,15 +62,11 @@ fn translate(
     /// The language wanted: en, zh, ja or ko.
     to_lang: &str,
 ) -> Result<Translation> {
-    let Some(language) = phrases::Language::find(to_lang) else {
-        return Err(invalid("`to_lang` is none of en, zh, ja, ko"));
-    };
-    let translated = phrases::find(text, language).unwrap_or_else(|| {
-        format!(
-            "I do not know this phrase in {}: my table has {} everyday phrases.",
-            language.name(),
-            phrases::count()
-        )
+    let language = phrases::language(to_lang);
+    let (column, name) = language.ok_or_else(|| invalid("`to_lang` is none of en, zh, ja, ko"))?;
+    let translated = phrases::find(text, column).unwrap_or_else(|| {
+        let count = phrases::count();
+        format!("I do not know this phrase in {name}: my table has {count} everyday phrases.")
     });
     Ok(Translation { translated })
 }
@@ -102,17 +102,13 @@ fn search(
     if !query.chars().any(char::is_alphanumeric) {
         return Err(invalid("`query` holds no word"));
     }
-    let hits = pages::ranked(query)
-        .into_iter()
-        .take(5)
-        .map(|(page, score)| Hit {
-            title: page.title.to_owned(),
-            text: page.text.to_owned(),
-            score: (score * 100.0).round() / 100.0,
-        });
-    Ok(Hits {
-        results: hits.collect(),
-    })
+    let hit = |(score, title, text): (f64, &str, &str)| Hit {
+        title: title.to_owned(),
+        text: text.to_owned(),
+        score: (score * 100.0).round() / 100.0,
+    };
+    let results = help::ranked(query).into_iter().take(5).map(hit).collect();
+    Ok(Hits { results })
 }
 
 /// The answer to a ping.

@@ -1,6 +1,5 @@
 use super::*;
 use coworker_skill::testing;
-use phrases::Language;
 
 #[test]
 fn she_tells_about_herself_and_topics() {
@@ -39,8 +38,24 @@ fn an_unknown_phrase_is_admitted() {
 
 #[test]
 fn every_phrase_finds_its_own_row() {
-    for language in [Language::En, Language::Zh, Language::Ja, Language::Ko] {
-        assert!(phrases::find("hello", language).is_some());
+    let rows = include_str!("phrases.tsv").lines();
+    for row in rows.map(|row| row.split('\t').collect::<Vec<_>>()) {
+        assert_eq!(row.len(), 4, "{row:?}");
+        for (column, cell) in row.iter().enumerate() {
+            for form in cell.split('|') {
+                assert!(phrases::find(form, column).is_some(), "{form}");
+            }
+        }
+    }
+    assert_eq!(phrases::count(), 32);
+}
+
+#[test]
+fn every_page_is_found_by_its_title() {
+    let titles: Vec<_> = help::pages().map(|(title, _)| title).collect();
+    assert_eq!(titles.len(), 9);
+    for title in titles {
+        assert_eq!(help::ranked(title)[0].1, title);
     }
 }
 

@@ -8,7 +8,7 @@ use coworker_skill::prelude::*;
 
 mod words;
 
-use words::{sentences, syllables, words};
+use words::{is_common, sentences, syllables, words};
 
 /// The chosen sentences.
 #[data]
@@ -35,26 +35,23 @@ fn summarize(
         return Err(invalid("`text` holds no sentence"));
     }
     let mut counts: HashMap<String, f64> = HashMap::new();
-    for word in words(text).filter(|word| !words::is_common(word)) {
-        *counts.entry(word).or_default() += 1.0;
-    }
+    let telling = words(text).into_iter().filter(|word| !is_common(word));
+    telling.for_each(|word| *counts.entry(word).or_default() += 1.0);
     // A sentence weighs what its words weigh in the whole text; dividing by the root of its length keeps long ones
     // from winning by length alone, and the first sentence of a text usually says what it is about.
     let weigh = |(place, sentence): (usize, &&str)| {
-        let (sum, length) = words(sentence).fold((0.0, 0.0), |(sum, n), word| {
-            (sum + counts.get(&word).unwrap_or(&0.0), n + 1.0)
-        });
+        let words = words(sentence);
+        let sum: f64 = words.iter().filter_map(|word| counts.get(word)).sum();
         let lead = if place == 0 { 1.25 } else { 1.0 };
-        (place, lead * sum / f64::sqrt(f64::max(length, 4.0)))
+        (place, lead * sum / (words.len().max(4) as f64).sqrt())
     };
     let mut ranked: Vec<_> = all.iter().enumerate().map(weigh).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     ranked.truncate(sentences.unwrap_or(3));
     ranked.sort_by_key(|(place, _)| *place);
     let kept: Vec<_> = ranked.into_iter().map(|(place, _)| all[place]).collect();
-    Ok(Summary {
-        summary: kept.join(" "),
-    })
+    let summary = kept.join(" ");
+    Ok(Summary { summary })
 }
 
 /// The counts of a text.
@@ -79,7 +76,7 @@ fn word_count(
     text: &str,
 ) -> Counts {
     Counts {
-        words: words(text).count(),
+        words: words(text).len(),
         chars: text.chars().count(),
         lines: text.lines().count(),
     }
@@ -108,14 +105,13 @@ fn readability(
     /// The text to judge.
     text: &str,
 ) -> Result<Readability> {
-    let (sentences, count) = (sentences(text).len() as f64, words(text).count() as f64);
-    if count == 0.0 {
+    let (sentences, words) = (sentences(text).len() as f64, words(text));
+    if words.is_empty() {
         return Err(invalid("`text` holds no word"));
     }
-    let (long, slow) = (
-        count / sentences.max(1.0),
-        words(text).map(|w| syllables(&w)).sum::<usize>() as f64 / count,
-    );
+    let count = words.len() as f64;
+    let long = count / sentences.max(1.0);
+    let slow = words.iter().map(|word| syllables(word)).sum::<usize>() as f64 / count;
     let round = |value: f64| (value * 10.0).round() / 10.0;
     Ok(Readability {
         reading_ease: round(206.835 - 1.015 * long - 84.6 * slow),

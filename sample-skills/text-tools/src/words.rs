@@ -1,39 +1,34 @@
 //! Words and sentences, well enough for ranking and counting: no dictionary, no locale.
 
+/// Words so common that they say nothing about a text.
+const COMMON: &str = include_str!("common.txt");
+
 /// Returns the words in lower case; a CJK sign is a word of its own, since no spaces divide them.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
-        .flat_map(|run| {
-            let (mut parts, mut word) = (Vec::new(), String::new());
-            for c in run.trim_matches(['\'', '’']).chars() {
-                if is_cjk(c) {
-                    parts.push(std::mem::take(&mut word));
-                    parts.push(c.to_string());
-                } else {
-                    word.extend(c.to_lowercase());
-                }
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut spaced = String::new();
+    for c in text.chars() {
+        match c {
+            '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' => {
+                spaced.extend([' ', c, ' '])
             }
-            parts.push(word);
-            parts
-        })
+            '\'' | '’' => spaced.push('\''),
+            _ if c.is_alphanumeric() => spaced.extend(c.to_lowercase()),
+            _ => spaced.push(' '),
+        }
+    }
+    let words = spaced.split(' ').map(|word| word.trim_matches('\''));
+    words
         .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
-/// Cuts a text into its sentences. A full stop ends one only before a space and a capital, so that "3.5" and most
-/// abbreviations stay whole.
+/// Cuts a text into its sentences.
 pub(crate) fn sentences(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    let (mut found, mut start) = (Vec::new(), 0);
+    for (at, c) in text.char_indices() {
         let after = at + c.len_utf8();
-        let ends = match c {
-            '。' | '！' | '？' => true,
-            '.' | '!' | '?' => opens_sentence(&text[after..]),
-            '\n' => chars.peek().is_some_and(|(_, next)| *next == '\n'),
-            _ => false,
-        };
-        if ends {
+        if ends(c, &text[after..]) {
             found.push(text[start..after].trim());
             start = after;
         }
@@ -43,34 +38,29 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
     found
 }
 
-fn opens_sentence(rest: &str) -> bool {
+/// Tells whether a sentence ends with this sign. A full stop ends one only before a space and a capital, so that "3.5" and
+/// most abbreviations stay whole.
+fn ends(sign: char, rest: &str) -> bool {
     let rest = rest.trim_start_matches(['"', '”', '\'', '’', ')', ']']);
-    match rest.trim_start().chars().next() {
-        None => true,
-        Some(next) => rest.starts_with(char::is_whitespace) && !next.is_lowercase(),
+    let next = rest.trim_start().chars().next();
+    match sign {
+        '.' | '!' | '?' => {
+            next.is_none_or(|c| rest.starts_with(char::is_whitespace) && !c.is_lowercase())
+        }
+        '\n' => rest.starts_with('\n'),
+        _ => matches!(sign, '。' | '！' | '？'),
     }
 }
 
 /// Guesses the syllables of an English word: its groups of vowels, less a silent e.
 pub(crate) fn syllables(word: &str) -> usize {
-    let is_vowel = |c: char| "aeiouyäöü".contains(c);
-    let groups = word
-        .split(|c| !is_vowel(c))
-        .filter(|group| !group.is_empty())
-        .count();
+    let groups = word.split(|c| !"aeiouyäöü".contains(c));
+    let groups = groups.filter(|group| !group.is_empty()).count();
     let silent = word.ends_with('e') && !word.ends_with("le") && groups > 1;
     groups.saturating_sub(usize::from(silent)).max(1)
 }
 
 /// Tells whether a word is so common that it says nothing about a text.
 pub(crate) fn is_common(word: &str) -> bool {
-    const COMMON: &str = " a about after all also an and any are as at be been but by can could did do does for from \
-        had has have he her his how i if in into is it its just me more most my no not of on one only or other our out \
-        she so some such than that the their them then there these they this to too up us was we were what when which \
-        who will with would you your ";
-    COMMON.contains(&format!(" {word} "))
-}
-
-fn is_cjk(c: char) -> bool {
-    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+    COMMON.split_whitespace().any(|common| common == word)
 }
