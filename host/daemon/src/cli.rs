@@ -36,7 +36,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::home::Home;
 use crate::report::{Exit, Failure};
@@ -159,6 +159,11 @@ impl Context {
     fn home(&self) -> Result<Home, Failure> {
         Ok(Home::open(&self.home_path()?)?)
     }
+}
+
+/// Returns all commands and their options as data.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the process's command line, and returns its exit code.
