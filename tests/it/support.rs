@@ -1,7 +1,7 @@
 //! A place of its own for every test: a home, no colours, nothing of the machine's environment.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -35,7 +35,21 @@ impl Place {
         let place = Self::new();
         let made = place.run(&["init", "--name", "test"]);
         assert_eq!(made.code, 0, "{}", made.stderr);
+        place.share_compiled_code();
         place
+    }
+
+    /// Lets the home keep its compiled code where those of all tests do: a component is compiled once, not in every test.
+    fn share_compiled_code(&self) {
+        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache/hosts");
+        let mut builder = std::fs::DirBuilder::new();
+        let builder = builder.recursive(true).mode(0o700);
+        if let Err(error) = builder.create(&shared) {
+            panic!("{} cannot be made: {error}", shared.display());
+        }
+        let shared = shared.canonicalize().expect("it was just made");
+        let modules = self.path("home/cache/modules");
+        std::os::unix::fs::symlink(shared, modules).expect("a home without compiled code");
     }
 
     /// Returns a path in the place.
