@@ -277,6 +277,8 @@ impl Tour<'_> {
                 })
             })
             .await?;
+        // What is listed may still be on its way into the catalog.
+        self.owner.skills.settled().await;
         let after = row(&settled).unwrap_or_default();
         let what = format!(
             "{name} was replaced while the host runs: {} -> {}",
