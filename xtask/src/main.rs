@@ -1,6 +1,8 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
 mod interop;
+mod leftover;
+mod project;
 mod python;
 mod samples;
 mod sidecar;
@@ -20,6 +22,7 @@ cargo xtask TASK
   test                  every check and every test
   samples [--only rust] build the sample skills into target/skills/
   fixtures              build the components that the tests use into target/fixtures/
+  projects              write a project in each language with `skills new`, build it, test it and check it
   sidecar               install the XMTP client into target/xmtp-sidecar/
   interop               install agent-coworker, its bridge and litellm into target/interop/
   bench [GROUP…] [--json] [--smoke]
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
                 .map(|out| say(&format!("fixtures are in {}", out.display()))),
             "sidecar" => sidecar::sidecar(&root)
                 .map(|out| say(&format!("the sidecar is in {}", out.display()))),
+            "projects" => projects(&root),
             "interop" => set_up_interop(&root),
             "bench" => bench(&root, rest),
             "help" | "--help" | "-h" => {
@@ -91,11 +95,7 @@ fn set_up_interop(root: &Path) -> Result<()> {
 fn demo(root: &Path, arguments: &[String]) -> Result<()> {
     let skills = samples::samples(root, false)?;
     let sidecar = sidecar::sidecar(root);
-    cargo(
-        root,
-        "building coworker-host",
-        &["build", "--package", "coworker-host"],
-    )?;
+    build_host(root)?;
     let mut command = Command::new(root.join("target/debug/coworker-host"));
     command
         .arg("demo")
@@ -148,6 +148,7 @@ fn bench(root: &Path, arguments: &[String]) -> Result<()> {
 
 /// Everything, the quick refusals first and the test runner's own summary last.
 fn test(root: &Path) -> Result<()> {
+    let before = leftover::Running::now(root);
     cargo(root, "formatting", &["fmt", "--all", "--check"])?;
     samples::samples(root, false)?;
     samples::fixtures(root)?;
@@ -188,6 +189,8 @@ fn test(root: &Path) -> Result<()> {
         &["test", "--quiet", "--workspace", "--doc"],
     )?;
     bench(root, &["--smoke".to_owned()])?;
+    // The smoke run has built the program.
+    project::projects(root)?;
     let nextest = Command::new(cargo_path())
         .args(["nextest", "--version"])
         .output();
@@ -204,7 +207,19 @@ fn test(root: &Path) -> Result<()> {
             "--no-fail-fast",
         ],
     };
-    cargo(root, "tests", runner)
+    let tested = cargo(root, "tests", runner);
+    // Also after a test that failed: a process that stays may be the reason.
+    tested.and(before.nothing_more(root))
+}
+
+fn projects(root: &Path) -> Result<()> {
+    build_host(root)?;
+    project::projects(root)
+}
+
+fn build_host(root: &Path) -> Result<()> {
+    let build = ["build", "--package", "coworker-host"];
+    cargo(root, "building coworker-host", &build)
 }
 
 fn cargo(root: &Path, what: &str, arguments: &[&str]) -> Result<()> {

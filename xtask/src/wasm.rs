@@ -55,11 +55,24 @@ impl Rust {
         }
     }
 
-    /// Builds all packages of the workspace in `folder`; returns where the components are.
-    pub(crate) fn build(&self, folder: &Path, target_dir: &Path) -> Result<PathBuf> {
+    /// Returns a call of cargo in a folder of guests.
+    pub(crate) fn cargo(&self, folder: &Path) -> Command {
         // The folder is the working directory because its .cargo/config.toml names the linker.
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(folder).args([
+        cargo.current_dir(folder);
+        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+            cargo.env_remove(inherited);
+        }
+        if let Some(rustc) = &self.rustc {
+            cargo.env("RUSTC", rustc);
+        }
+        cargo
+    }
+
+    /// Builds all packages of the workspace in `folder`; returns where the components are.
+    pub(crate) fn build(&self, folder: &Path, target_dir: &Path) -> Result<PathBuf> {
+        let mut cargo = self.cargo(folder);
+        cargo.args([
             "build",
             "--release",
             "--locked",
@@ -68,12 +81,6 @@ impl Rust {
             "--target-dir",
         ]);
         cargo.arg(target_dir);
-        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-            cargo.env_remove(inherited);
-        }
-        if let Some(rustc) = &self.rustc {
-            cargo.env("RUSTC", rustc);
-        }
         run(&mut cargo)
             .with_context(|| format!("build the Rust guests in {}", folder.display()))?;
         Ok(target_dir.join(TARGET).join("release"))
