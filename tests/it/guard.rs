@@ -2,6 +2,7 @@
 //! what becomes of a peer that goes on asking.
 
 mod isolation;
+mod leaving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
