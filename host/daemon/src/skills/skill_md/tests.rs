@@ -2,6 +2,7 @@ mod corpus;
 mod hostile;
 mod nasty;
 mod properties;
+mod trees;
 
 use serde_json::{Value, json};
 
