@@ -171,12 +171,12 @@ fn what_was_used_is_added_up_and_given_out() {
     assert!(
         lines
             .next()
-            .is_some_and(|head| head.ends_with("tokens_in,tokens_out,cost"))
+            .is_some_and(|head| head.ends_with("tokens_in,tokens_out,cost,unpriced"))
     );
     assert!(
         lines
             .next()
-            .is_some_and(|row| row.starts_with("soup,3,0,") && row.ends_with(",3000,30,0.0033")),
+            .is_some_and(|row| row.starts_with("soup,3,0,") && row.ends_with(",3000,30,0.0033,0")),
         "{csv}"
     );
     assert!(
@@ -185,6 +185,51 @@ fn what_was_used_is_added_up_and_given_out() {
             .stdout
             .contains("TOKENS IN")
     );
+}
+
+#[test]
+fn a_sum_says_what_it_is_without() {
+    let free = "price_in = 1.0\nprice_out = 10.0\n[llm.free]\nkind = \"scripted\"\nscript = \"script.toml\"\n";
+    let provider = format!("[llm.scripted]\nscript = \"script.toml\"\n{free}");
+    let place = place(
+        &provider,
+        &SOUP.replace("name: soup", "name: soup\nprovider: scripted"),
+    );
+    place.write("home/script.toml", "[[rule]]\nanswer = \"Boil it.\"\n");
+    std::fs::create_dir(place.home().join("skills/stew")).expect("a folder");
+    let head = SOUP.replace("name: soup", "name: stew\nprovider: free");
+    place.write("home/skills/stew/SKILL.md", format!("{head}{SECRET}\n"));
+    let (_serving, peer) = start(&place);
+    place.wait_for("stew", "exposed");
+    for skill in ["soup", "stew", "stew"] {
+        let answer = peer.call(skill, json!({ "input": "leek" }));
+        assert_eq!(answer["success"], true, "{answer}");
+    }
+    let asked = |by: &str| -> Value {
+        let ran = place.run(&["usage", "--by", by, "--json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    };
+    let cost = newest(&place, "soup")["used"]["cost"].clone();
+    assert!(cost.as_f64() > Some(0.0), "{cost}");
+    let rows = asked("skill");
+    let of = |skill: &str| {
+        let rows = rows.as_array().expect("rows");
+        let row = rows.iter().find(|row| row["key"] == skill);
+        let row = row.unwrap_or_else(|| panic!("{rows:?}"));
+        (row["cost"].clone(), row["unpriced"].clone())
+    };
+    assert_eq!(of("soup"), (cost.clone(), json!(0)));
+    assert_eq!(of("stew"), (Value::Null, json!(2)));
+    let rows = asked("peer");
+    let row = &rows[0];
+    assert_eq!(
+        (&row["cost"], &row["unpriced"]),
+        (&cost, &json!(2)),
+        "{rows}"
+    );
+    let seen = place.run(&["usage", "--by", "peer"]).stdout;
+    assert!(seen.contains("and 2 without a price"), "{seen}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) struct Options {
 }
 
 /// The columns of comma-separated values: the keys of the answer.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "key",
     "calls",
     "failed",
@@ -36,6 +36,7 @@ const COLUMNS: [&str; 12] = [
     "tokens_in",
     "tokens_out",
     "cost",
+    "unpriced",
 ];
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<(), Failure> {
@@ -90,8 +91,16 @@ fn row(row: &Value) -> Vec<String> {
         show::text(row, "model_calls"),
         show::text(row, "tokens_in"),
         show::text(row, "tokens_out"),
-        show::text(row, "cost"),
+        cost(row),
     ]
+}
+
+/// Returns what models cost, and that it is not all where prices are missing.
+fn cost(row: &Value) -> String {
+    match (show::text(row, "cost"), show::text(row, "unpriced")) {
+        (cost, unpriced) if unpriced == "0" => cost,
+        (cost, unpriced) => format!("{cost} and {unpriced} without a price"),
+    }
 }
 
 /// Returns a value as one cell. A text that a spreadsheet would take for a formula is made a text.

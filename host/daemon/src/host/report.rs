@@ -259,7 +259,7 @@ pub(super) fn usage_value(sum: &UsageSum) -> Value {
         "key": sum.key, "calls": sum.calls, "failed": sum.failed, "cpu_ms": millis(sum.cpu), "wall_ms": millis(sum.wall),
         "input_bytes": sum.bytes_in.0, "output_bytes": sum.bytes_out.0, "host_calls": sum.host_calls,
         "model_calls": sum.model_calls, "tokens_in": sum.tokens_in, "tokens_out": sum.tokens_out,
-        "cost": sum.cost.map(Cost::value),
+        "cost": sum.cost.map(Cost::value), "unpriced": sum.unpriced,
     })
 }
 

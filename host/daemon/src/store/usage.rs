@@ -206,6 +206,8 @@ pub struct UsageSum {
     pub tokens_out: u64,
     /// What they cost, of those whose prices are known; nothing if none is.
     pub cost: Option<Cost>,
+    /// Runs that asked models whose prices are not known: the cost is without them.
+    pub unpriced: u64,
 }
 
 impl Store {
@@ -224,7 +226,8 @@ impl Store {
         let sql = format!(
             "SELECT {key}, count(*), sum(outcome IS NOT ?2), sum(cpu), sum(wall), sum(size),
              coalesce(sum(reply_size), 0), sum(host_calls), sum(model_calls),
-             coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), sum(cost)
+             coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), sum(cost),
+             sum(model_calls > 0 AND cost IS NULL)
              FROM task WHERE cpu IS NOT NULL AND received >= ?1 GROUP BY 1 ORDER BY {order}"
         );
         self.read(move |c| {
@@ -250,6 +253,7 @@ impl Store {
                     tokens_in: uint_at(row, 9)?,
                     tokens_out: uint_at(row, 10)?,
                     cost: cost_at(row, 11)?,
+                    unpriced: uint_at(row, 12)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
