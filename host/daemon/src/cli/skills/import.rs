@@ -227,12 +227,23 @@ fn pick<'c>(
         .collect();
     ui.table(&["", "SKILL", "DESCRIPTION"], &rows);
     let words = ui.ask("serve which? (numbers, names, or all; nothing to leave)");
-    let mut picked = Vec::new();
-    for word in &words {
-        match (word.as_str(), word.parse::<usize>()) {
-            ("all", _) => return Ok(fit),
-            (_, Ok(n)) if (1..=found.len()).contains(&n) => picked.extend(found.get(n - 1)),
-            _ => picked.push(named(found, word)?),
+    meant(found, &words)
+}
+
+/// Returns the skills that the owner means by numbers of the list, names, or `all`; each once.
+fn meant<'c>(found: &'c [Candidate], words: &[String]) -> Result<Vec<&'c Candidate>, Failure> {
+    let mut picked: Vec<&Candidate> = Vec::new();
+    for word in words {
+        let number = word.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let one = match number.and_then(|n| found.get(n)) {
+            _ if word == "all" => {
+                return Ok(found.iter().filter(|one| one.found.is_ok()).collect());
+            }
+            Some(one) => fit(one, word)?,
+            None => named(found, word)?,
+        };
+        if !picked.iter().any(|other| std::ptr::eq(*other, one)) {
+            picked.push(one);
         }
     }
     if picked.is_empty() {
@@ -248,6 +259,11 @@ fn named<'c>(found: &'c [Candidate], name: &str) -> Result<&'c Candidate, Failur
         Failure::failed(format!("there is no skill {name:?}"))
             .hint(format!("there are: {}", names.join(", ")))
     })?;
+    fit(one, name)
+}
+
+/// Returns the skill if it can be served.
+fn fit<'c>(one: &'c Candidate, name: &str) -> Result<&'c Candidate, Failure> {
     match &one.found {
         Ok(_) => Ok(one),
         Err(why) => Err(Failure::failed(format!("{name:?} cannot be served")).cause(why.clone())),
@@ -273,5 +289,67 @@ fn table(ui: &Ui, answer: &Value) {
         ui.advise("nothing was imported: run `coworker-host skills import --from claude`");
     } else {
         ui.table(&["SKILL", "STATE", "TIER", "FOLDER", "REASON"], &rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(name: &str, called: &str, found: Result<&str, &str>) -> Candidate {
+        Candidate {
+            folder: PathBuf::from(called),
+            name: name.to_owned(),
+            called: called.to_owned(),
+            found: found.map(str::to_owned).map_err(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn numbers_names_and_all_are_what_they_mean() {
+        let found = [
+            candidate("soup", "Soup", Ok("Knows soups.")),
+            candidate("broken", "broken", Err("it is empty")),
+            candidate("stew", "stew", Ok("Knows stews.")),
+        ];
+        let picked = |words: &str| {
+            let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+            let picked = meant(&found, &words).map_err(|failure| failure.what)?;
+            Ok::<_, String>(
+                picked
+                    .iter()
+                    .map(|one| one.name.clone())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        for (words, wanted) in [
+            ("1", vec!["soup"]),
+            ("3 1", vec!["stew", "soup"]),
+            ("stew", vec!["stew"]),
+            ("Soup", vec!["soup"]),
+            ("1 soup Soup 1", vec!["soup"]),
+            ("all", vec!["soup", "stew"]),
+            ("3 all", vec!["soup", "stew"]),
+        ] {
+            assert_eq!(
+                picked(words).as_deref(),
+                Ok(&wanted
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect::<Vec<_>>()[..]),
+                "{words}"
+            );
+        }
+        for (words, why) in [
+            ("", "nothing was taken up"),
+            ("0", "there is no skill \"0\""),
+            ("4", "there is no skill \"4\""),
+            ("-1", "there is no skill \"-1\""),
+            ("2", "\"2\" cannot be served"),
+            ("broken", "\"broken\" cannot be served"),
+            ("1 nothing", "there is no skill \"nothing\""),
+        ] {
+            assert_eq!(picked(words), Err(why.to_owned()), "{words}");
+        }
     }
 }

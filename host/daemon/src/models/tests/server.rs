@@ -1,6 +1,7 @@
 //! A small server that answers as a test says, with every request in its hands.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,12 +20,15 @@ pub(super) enum Act {
     Cut(String),
     /// No answer at all.
     HangUp,
+    /// The same JSON to every question that comes over the connection, which stays open.
+    Keep(String),
 }
 
 /// A server until it is dropped.
 pub(super) struct Server {
     pub(super) url: String,
     requests: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     tasks: Tasks,
 }
 
@@ -35,6 +39,8 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (tasks, heard) = (Tasks::new(), requests.clone());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = connections.clone();
         let server = tasks.clone();
         tasks.spawn(async move {
             let mut acts: VecDeque<Act> = acts.into();
@@ -50,6 +56,7 @@ impl Server {
                 let (Ok((stream, _)), Some(act)) = (accepted, act) else {
                     return;
                 };
+                count.fetch_add(1, Ordering::SeqCst);
                 let (heard, ended) = (heard.clone(), server.clone());
                 server.spawn(async move {
                     tokio::select! {
@@ -62,8 +69,14 @@ impl Server {
         Self {
             url,
             requests,
+            connections,
             tasks,
         }
+    }
+
+    /// Returns how many connections there were.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Returns every request so far, head and body.
@@ -95,6 +108,19 @@ pub(super) fn events(events: &[&str]) -> String {
 }
 
 async fn serve(mut stream: TcpStream, act: Act, heard: &Mutex<Vec<String>>) {
+    if let Act::Keep(body) = &act {
+        let answer = format!(
+            "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        loop {
+            let request = read(&mut stream).await;
+            if request.is_empty() || stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            heard.lock().expect("not poisoned").push(request);
+        }
+    }
     let request = read(&mut stream).await;
     heard.lock().expect("not poisoned").push(request);
     let text = match &act {
@@ -103,7 +129,7 @@ async fn serve(mut stream: TcpStream, act: Act, heard: &Mutex<Vec<String>>) {
             body.len()
         ),
         Act::Stall(start) | Act::Cut(start) => start.clone(),
-        Act::HangUp => return,
+        Act::HangUp | Act::Keep(_) => return,
     };
     // Whoever has enough closes the connection, and that is its right.
     let _ = stream.write_all(text.as_bytes()).await;

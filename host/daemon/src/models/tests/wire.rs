@@ -149,6 +149,22 @@ async fn a_slow_provider_is_given_up() {
 }
 
 #[tokio::test]
+async fn questions_share_a_connection() {
+    let body = chat("Boil it.").to_string();
+    let server = Server::start(vec![Act::Keep(body)]).await;
+    let world = World::of(&config("openai", &server, ""), "");
+    for _ in 0..3 {
+        let (answer, told) = world.answer(plain(), json!({"input": "leek"})).await;
+        assert_eq!(answer.as_deref(), Ok(OK), "{}", lines(&told));
+        // The pool takes the connection back in a task of its own.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!((server.requests().len(), server.connections()), (3, 1));
+}
+
+#[tokio::test]
 async fn nobody_there_is_told_without_the_address() {
     let world = World::of(
         "[llm.mine]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/secret-path\"\nmodel = \"m\"\n",
