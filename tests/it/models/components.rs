@@ -34,6 +34,68 @@ fn ask(peer: &Peer, mode: &str, slot: &str) -> Value {
 }
 
 #[test]
+fn a_card_that_shows_a_private_line_waits_for_the_owner() {
+    let place = Place::configured(EXPOSED);
+    let folder = place.home().join("skills/echo");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::copy(fixture("echo.wasm"), folder.join("skill.wasm")).expect("copied");
+    let text = |line: &str| format!("---\nname: echo\n---\nBe kind.\n- {line}\n");
+    // What its component says of itself stands in its private text.
+    std::fs::write(folder.join("SKILL.md"), text("Returns its **input**.")).expect("written");
+    let serving = place.serve(&[]);
+    let row = place.wait_for("echo", "pending");
+    let why = row["reason"].as_str().expect("a reason");
+    assert!(
+        why.contains("its card shows line 5 of the private text \"skill\""),
+        "{row}"
+    );
+    let peer = place.peer(&serving, "privileged");
+    assert!(peer.discover().is_empty());
+    // Another text gives nothing away, and nothing else keeps it from being shown.
+    std::fs::write(folder.join("SKILL.md"), text("Repeat what you get.")).expect("written");
+    place.wait_for("echo", "exposed");
+    assert_eq!(peer.discover(), ["echo"]);
+    // An update that would show one waits as well, and what was approved is served on.
+    std::fs::write(folder.join("SKILL.md"), text("Returns its input.")).expect("written");
+    let waits = || {
+        let rows = place.owner(json!({ "do": "skills_list" }));
+        rows.to_string()
+            .contains("its card shows line 5")
+            .then_some(())
+    };
+    crate::peer::until("the update waits", waits);
+    assert_eq!(peer.discover(), ["echo"]);
+    // Whoever looked at it and wants it so has it.
+    place.owner(json!({ "do": "skills_expose", "name": "echo" }));
+    place.wait_for("echo", "exposed");
+}
+
+#[test]
+fn a_component_whose_models_nobody_answers_for_is_no_skill() {
+    let place = place("", SOUP);
+    let folder = place.home().join("skills/ports");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("SKILL.md"), format!("{SOUP}{SECRET}")).expect("written");
+    std::fs::write(folder.join("grants.toml"), GRANTED).expect("written");
+    std::fs::copy(fixture("ports.wasm"), folder.join("skill.wasm")).expect("copied");
+    let serving = place.serve(&[]);
+    place.wait_for("ports", "pending");
+    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    let row = place.wait_for("ports", "unavailable");
+    let why = row["reason"].as_str().expect("a reason");
+    assert!(
+        why.contains("ANTHROPIC_API_KEY") && why.contains("[llm.NAME]"),
+        "{row}"
+    );
+    let peer = place.peer(&serving, "privileged");
+    assert_eq!(
+        ask(&peer, "ask", "skill"),
+        json!({ "success": false, "error": "Unknown skill: ports" })
+    );
+    assert!(peer.discover().is_empty());
+}
+
+#[test]
 fn a_component_asks_by_slot_and_holds_no_prompt() {
     let (place, _serving, peer) = world(
         "[[rule]]\nsystem_contains = \"shorter\"\nmode = \"echo\"\n[[rule]]\nanswer = \"Boil it for twelve minutes.\"\n",

@@ -11,7 +11,11 @@ use coworker_sandbox::Examined;
 use super::rules::Rules;
 use super::scan::{Found, Snapshot};
 use super::text::{self, Candidate, Wishes};
+use super::wrap::private_in_cards;
 use crate::store::{ApprovalRecords, FileRow, VisibilityRow};
+
+/// How many private lines in cards the owner is told of; `wrap` tells all.
+const LINES: usize = 3;
 
 /// What a component was found to be.
 #[derive(Debug, Clone)]
@@ -135,7 +139,7 @@ impl State {
             Err(standing) => return standing,
         };
         let Some(approved) = &file.record.current else {
-            return first(file, candidate, rules);
+            return looked_at(first(file, candidate, rules), snapshot);
         };
         if approved.reviewed == candidate.reviewed {
             return Standing::Same;
@@ -148,12 +152,14 @@ impl State {
             review_all: rules.review_all,
             dev: rules.dev,
         };
-        match approval::judge_update(&approved.reviewed, &candidate.reviewed, policy) {
+        let standing = match approval::judge_update(&approved.reviewed, &candidate.reviewed, policy)
+        {
             Update::Swap => Standing::Ready(candidate, "update"),
             Update::Wait(reasons) => {
                 Standing::Waits(candidate, reasons.iter().map(ToString::to_string).collect())
             }
-        }
+        };
+        looked_at(standing, snapshot)
     }
 
     /// Returns what approving a snapshot would approve.
@@ -269,6 +275,29 @@ fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
         reasons.push("its owner has not reviewed it yet".to_owned());
     }
     reasons.extend(asks.into_iter().map(|words| format!("it asks to {words}")));
+    Standing::Waits(candidate, reasons)
+}
+
+/// Has what would go ahead wait for the owner if a card of it shows private lines that nobody published.
+fn looked_at(standing: Standing, snapshot: &Snapshot) -> Standing {
+    let (Standing::Ready(candidate, _) | Standing::Waits(candidate, _)) = &standing else {
+        return standing;
+    };
+    let lines = private_in_cards(&snapshot.package, &candidate.reviewed.manifests);
+    if lines.is_empty() {
+        return standing;
+    }
+    let (candidate, mut reasons) = match standing {
+        Standing::Ready(candidate, _) => (candidate, Vec::new()),
+        Standing::Waits(candidate, reasons) => (candidate, reasons),
+        other => return other,
+    };
+    reasons.extend(lines.iter().take(LINES).map(|row| {
+        format!(
+            "its card shows line {} of the private text {:?}",
+            row.line, row.slot
+        )
+    }));
     Standing::Waits(candidate, reasons)
 }
 

@@ -23,6 +23,7 @@ use super::text::{self, Wishes};
 use crate::config::LimitsConfig;
 
 pub use lines::LineRow;
+pub(super) use lines::private_in_cards;
 pub use tree::{FileRow, Scanned, scan_tree};
 
 /// What one tier would see.

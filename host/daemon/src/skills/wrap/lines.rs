@@ -1,7 +1,8 @@
 //! Looks for lines of private texts in cards. It knows nothing of how cards are made, and compares what it finds there
 //! with what must not be there.
 
-use coworker_core::SKILL_SLOT;
+use coworker_core::guard::published;
+use coworker_core::{Manifest, SKILL_SLOT};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,6 +29,17 @@ pub(super) struct Shown {
     pub(super) leaks: Vec<LineRow>,
     /// Those that the author published himself, above the text.
     pub(super) repeats: Vec<LineRow>,
+}
+
+/// Returns the lines of the private texts that nobody published and that the cards of these skills show.
+pub(in crate::skills) fn private_in_cards(
+    package: &Package,
+    manifests: &[Manifest],
+) -> Vec<LineRow> {
+    let cards = manifests
+        .iter()
+        .map(|manifest| Value::from(published(manifest)));
+    shown(package, &cards.collect::<Vec<_>>()).leaks
 }
 
 /// Looks for every line of the private texts in what the cards say.
