@@ -12,6 +12,7 @@ use std::time::Instant;
 use coworker_core::guard::{ALL_SHARE, Index, LONGEST, Ledger, PEER_SHARE, What};
 use coworker_core::{ModelWish, PeerId, PrivateTexts, Secret, Slot};
 
+use self::corpus::Corpus;
 use self::dress::{Disguise, KINDS, PROMPTS, VARIANTS, fits, passage};
 use crate::Effort;
 use crate::row::{Budget, Report, percentile, sorted};
@@ -43,6 +44,9 @@ const PAIRS: [(&str, &str); 20] = [
 /// The lines of the prompts that their owner lets be quoted: what an answer must say word for word.
 const PUBLIC: [&str; 1] =
     ["This is an engineering review and not legal advice; your counsel decides."];
+
+/// The fewest texts that say something of one in a thousand.
+const LEAST: usize = 1_000;
 
 pub(crate) fn run(report: &mut Report, effort: Effort) {
     let leaks = leaks(report, effort);
@@ -176,7 +180,7 @@ fn split(index: &Index, text: &str, disguise: &Disguise) -> Option<String> {
 /// Returns how many texts out of a thousand that others wrote are stopped, and all legitimate outputs that are.
 fn alarms(report: &mut Report, effort: Effort) -> f64 {
     let whole = index(&PROMPTS);
-    let texts = corpus::texts(effort.times(2_000, 20));
+    let Corpus { texts, kinds } = corpus::texts(effort.times(2_000, 20));
     let mut stopped = 0;
     // One peer that is shown all of them, which nobody promises: it tells how far accounts are from filling up.
     let (mut ledger, mut once) = (Ledger::default(), BTreeMap::new());
@@ -191,6 +195,7 @@ fn alarms(report: &mut Report, effort: Effort) -> f64 {
             once.insert(path, ());
         }
     }
+    let skills = kinds.get(corpus::SKILLS).copied().unwrap_or(0);
     let outputs = legitimate::outputs(&texts, effort.times(200, 10));
     let mut refused = 0;
     let mut ledgers: BTreeMap<&str, (Index, Ledger)> = BTreeMap::new();
@@ -219,7 +224,31 @@ fn alarms(report: &mut Report, effort: Effort) -> f64 {
         once.len(),
         outputs.len(),
     ));
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    report.remark(&format!("texts by source: {}", kinds.join(", ")));
+    if let Some(why) = too_few(texts.len(), skills).filter(|_| effort == Effort::Full) {
+        report.remark(&why);
+        return f64::INFINITY;
+    }
     stopped as f64 * 1_000.0 / texts.len().max(1) as f64 + refused as f64 * 1_000.0
+}
+
+/// Returns why a run says nothing, if it looked at too little: then its row is not met.
+fn too_few(texts: usize, skills: usize) -> Option<String> {
+    if texts < LEAST {
+        return Some(format!(
+            "not met: {texts} texts; a figure in a thousand needs {LEAST}"
+        ));
+    }
+    (skills == 0).then(|| {
+        format!(
+            "not met: no bodies of skills; {} names a folder of them",
+            corpus::BODIES
+        )
+    })
 }
 
 /// Returns how long a look at 10 KB takes beside 20 KB of private text: the slowest kind of output, its median.
@@ -236,7 +265,7 @@ fn cost(report: &mut Report, effort: Effort) -> f64 {
         started.elapsed().as_secs_f64() * 1e3
     ));
     let mut slowest: f64 = 0.0;
-    for (what, text) in legitimate::of_ten_kilobytes(&corpus::texts(200)) {
+    for (what, text) in legitimate::of_ten_kilobytes(&corpus::texts(200).texts) {
         let times = (0..effort.times(200, 2)).map(|_| {
             let started = Instant::now();
             let sighting = index.inspect(&text, "{\"input\": \"a question\"}");
