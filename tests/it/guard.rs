@@ -21,6 +21,11 @@ const PROMPT: &str = include_str!("../fixtures/prompts/incident-letters.md");
 
 /// A place with the component whose slot is bound to the prompt.
 fn place(script: &str, config: &str, port: u16) -> (Place, Serving) {
+    guarded(script, config, port, "")
+}
+
+/// The same with what the owner wants of the guard.
+fn guarded(script: &str, config: &str, port: u16, guard: &str) -> (Place, Serving) {
     let provider = "[llm.scripted]\nscript = \"script.toml\"\n";
     let place = Place::configured(&format!("{EXPOSED}{provider}{config}"));
     place.write("home/script.toml", script);
@@ -28,7 +33,7 @@ fn place(script: &str, config: &str, port: u16) -> (Place, Serving) {
     std::fs::create_dir_all(&folder).expect("a folder");
     let head = "---\nname: thief\ndescription: Helps.\n---\n";
     let grants = format!(
-        "[grants]\nllm = true\nstate = true\n[[grants.http]]\nurl = \"http://127.0.0.1:{port}/\"\nmethods = [\"POST\"]\n"
+        "[grants]\nllm = true\nstate = true\n[[grants.http]]\nurl = \"http://127.0.0.1:{port}/\"\nmethods = [\"POST\"]\n{guard}"
     );
     for (name, text) in [
         ("SKILL.md", format!("{head}{PROMPT}")),

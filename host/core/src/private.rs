@@ -82,15 +82,28 @@ impl GuardMode {
             (old, None) => old == Some(Self::Block),
         }
     }
+
+    /// Returns its name in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Redact => "redact",
+            Self::Warn => "warn",
+        }
+    }
+
+    /// Returns the one of that name. What has another one holds back.
+    pub fn of(word: &str) -> Self {
+        let named = [Self::Redact, Self::Warn]
+            .into_iter()
+            .find(|mode| mode.word() == word);
+        named.unwrap_or(Self::Block)
+    }
 }
 
 impl fmt::Display for GuardMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Block => "block",
-            Self::Redact => "redact",
-            Self::Warn => "warn",
-        })
+        f.write_str(self.word())
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Passing<'a> {
     pub entry: &'a Arc<Entry>,
     /// The caller's own input: what it said itself is no secret to it.
     pub input: &'a str,
+    /// Whether part of it has gone already: then nothing can stand in for the rest.
+    pub is_begun: bool,
     /// What the skill was told earlier in this call, which it can put together with what comes.
     pub earlier: Option<&'a Earlier>,
 }
@@ -211,17 +213,19 @@ impl Guards {
         match mode {
             GuardMode::Warn => {
                 self.add(ledger, passing, sighting).await?;
+                self.note(passing, stage, mode, &leak).await?;
                 return Ok(Passed {
                     instead: None,
                     note: Some(format!("{told}; let through as the skill is set to warn")),
                 });
             }
             // Whoever sees what was taken out knows where it stood: that is for peers of the inner circle.
-            GuardMode::Redact if passing.tier >= Tier::Internal => {
+            GuardMode::Redact if passing.tier >= Tier::Internal && !passing.is_begun => {
                 let redacted = redact(passing.entry, text);
                 let left = look(passing.entry, &redacted, passing.input).await?;
                 if passing.leak(ledger, &left).is_none() {
                     self.add(ledger, passing, &left).await?;
+                    self.note(passing, stage, mode, &leak).await?;
                     return Ok(Passed {
                         instead: Some(redacted),
                         note: Some(format!("{told}; taken out")),
@@ -230,9 +234,7 @@ impl Guards {
             }
             GuardMode::Redact | GuardMode::Block => {}
         }
-        if !is_owner {
-            self.reject(passing, stage, leak.to_string()).await?;
-        }
+        self.note(passing, stage, GuardMode::Block, &leak).await?;
         Err(Held(told))
     }
 
@@ -262,20 +264,32 @@ impl Guards {
             .map_err(unwritten)
     }
 
-    async fn reject(&self, passing: Passing<'_>, stage: Stage, what: String) -> Result<(), Held> {
+    /// Takes down what held private text and what became of it. What the owner tries is on nobody's account.
+    async fn note(
+        &self,
+        passing: Passing<'_>,
+        stage: Stage,
+        mode: GuardMode,
+        leak: &Leak,
+    ) -> Result<(), Held> {
+        let (peer, skill) = (passing.peer, passing.entry.name());
+        if peer.scheme() == Scheme::Local {
+            return Ok(());
+        }
         let GuardConfig {
             rejections, within, ..
         } = self.0.config;
-        let (peer, skill) = (passing.peer, passing.entry.name());
         let at = clock::now();
         let span = i64::try_from(within.0.as_micros()).unwrap_or(i64::MAX);
-        tracing::warn!(%peer, skill, task = %passing.task, stage = stage.word(), what, "an answer held private text and was held back");
+        let what = leak.to_string();
+        tracing::warn!(%peer, skill, task = %passing.task, stage = stage.word(), mode = mode.word(), what, "an answer held private text");
         let row = RejectionRow {
             peer: peer.clone(),
             skill: skill.to_owned(),
             task: passing.task,
             at,
             stage: stage.word().to_owned(),
+            mode,
             what,
         };
         let since = Timestamp(at.0.saturating_sub(span));

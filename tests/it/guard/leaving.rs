@@ -45,6 +45,60 @@ fn what_a_component_puts_together_does_not_leave() {
 }
 
 #[test]
+fn what_the_owner_lets_be_quoted_is_quoted() {
+    let line =
+        "A guess went out in the letter about Rotterdam, it was wrong, and it cost us the renewal.";
+    assert!(PROMPT.contains(line));
+    let script = format!("[[rule]]\nanswer = {}\n", json!(line));
+    let guard = format!("[guard]\npublic = [{}]\n", json!(line));
+    for (guard, is_quoted) in [(guard.as_str(), true), ("", false)] {
+        let (place, serving) = guarded(&script, "", 9, guard);
+        let peer = place.peer(&serving, "known");
+        let answer = steal(&peer, "ask", "", json!({}));
+        let taken = unmasked(&answer["result"]["taken"]);
+        assert_eq!(taken == line, is_quoted, "{answer}");
+        let told = place.owner(json!({ "do": "guard_list" }));
+        assert_eq!(told["rejected"] == json!([]), is_quoted, "{told}");
+    }
+}
+
+#[test]
+fn what_is_let_through_or_taken_out_is_on_record_and_takes_nothing() {
+    for (mode, done) in [("warn", "let through"), ("redact", "taken out")] {
+        let script = "[[rule]]\nmode = \"repeat\"\n";
+        let guard = format!("[guard]\nmode = \"{mode}\"\n");
+        let (place, serving) = guarded(script, "[guard]\nrejections = 2\n", 9, &guard);
+        let peer = place.peer(&serving, "internal");
+        for _ in 0..3 {
+            let answer = steal(&peer, "ask", "", json!({}));
+            let taken = unmasked(&answer["result"]["taken"]);
+            assert_eq!(
+                taken.contains("timeline of an outage"),
+                mode == "warn",
+                "{answer}"
+            );
+        }
+        let told = place.owner(json!({ "do": "guard_list" }));
+        let modes: Vec<&Value> = told["rejected"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(|row| &row["mode"])
+            .collect();
+        assert_eq!(modes, [mode; 3], "{told}");
+        assert_eq!(told["barred"], json!([]), "{told}");
+        let seen = place.run(&["guard"]).stdout;
+        assert!(seen.contains(done), "{seen}");
+        // A stream that has begun cannot be redacted: it is held back, and that counts.
+        if mode == "redact" {
+            steal(&peer, "ask", "", json!({ "streams": true }));
+            let told = place.owner(json!({ "do": "guard_list" }));
+            assert_eq!(told["rejected"][0]["mode"], "block", "{told}");
+        }
+    }
+}
+
+#[test]
 fn nothing_of_a_report_of_progress_reaches_the_peer() {
     let (_place, _serving, peer) = with_two_pieces();
     let before = peer.all().len();

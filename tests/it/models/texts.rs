@@ -206,9 +206,10 @@ fn a_sum_says_what_it_is_without() {
         assert_eq!(answer["success"], true, "{answer}");
     }
     let asked = |by: &str| -> Value {
-        let ran = place.run(&["usage", "--by", by, "--json"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        serde_json::from_str(&ran.stdout).expect("JSON")
+        let ran = place.command(&["usage", "--by", by, "--json"]).output();
+        let ran = ran.expect("it runs");
+        assert!(ran.status.success(), "{ran:?}");
+        serde_json::from_slice(&ran.stdout).expect("JSON")
     };
     let cost = newest(&place, "soup")["used"]["cost"].clone();
     assert!(cost.as_f64() > Some(0.0), "{cost}");

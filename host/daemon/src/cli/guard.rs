@@ -1,4 +1,4 @@
-//! `guard`: what was held back of private texts, from whom, and which skills peers lost by that.
+//! `guard`: what held private texts and what became of it, for whom, and which skills peers lost by that.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -54,16 +54,17 @@ fn list(ui: &Ui, answer: &Value) {
                 who(row),
                 show::text(row, "skill"),
                 show::text(row, "stage"),
+                done(row).to_owned(),
                 show::text(row, "what"),
                 show::text(row, "task"),
             ]
         })
         .collect();
     if rejected.is_empty() {
-        ui.line("nothing was held back");
+        ui.line("nothing held private text");
     } else {
         ui.table(
-            &["WHEN", "PEER", "SKILL", "FROM", "WHAT", "TASK"],
+            &["WHEN", "PEER", "SKILL", "FROM", "DONE", "WHAT", "TASK"],
             &rejected,
         );
     }
@@ -79,6 +80,15 @@ fn list(ui: &Ui, answer: &Value) {
             show::text(row, "peer"),
             show::text(row, "skill")
         ));
+    }
+}
+
+/// Returns what became of it.
+fn done(row: &Value) -> &'static str {
+    match show::text(row, "mode").as_str() {
+        "warn" => "let through",
+        "redact" => "taken out",
+        _ => "held back",
     }
 }
 

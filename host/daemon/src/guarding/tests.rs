@@ -65,6 +65,7 @@ fn passing<'a>(task: u8, peer: &'a PeerId, entry: &'a Arc<Entry>) -> Passing<'a>
         tier: Tier::Internal,
         entry,
         input: "{}",
+        is_begun: false,
         earlier: None,
     }
 }
@@ -253,12 +254,57 @@ async fn the_mode_decides_what_becomes_of_it() {
     let passed = passed.expect("it passes");
     let instead = passed.instead.expect("another text");
     assert!(instead.contains("[…] So."), "{instead}");
+    // What has begun to go cannot be taken back, and so nothing can stand in for it.
+    let begun = Passing {
+        is_begun: true,
+        ..passing(4, &ann, &redacted)
+    };
+    assert!(guards.pass(begun, Stage::Model, &text).await.is_err());
     // Whoever is not of the inner circle gets nothing.
     let outer = Passing {
         tier: Tier::Known,
         ..passing(3, &ann, &redacted)
     };
     assert!(guards.pass(outer, Stage::Output, &text).await.is_err());
+    // All of it is on record, the latest first.
+    let rows = guards.rows().await.expect("rows").1;
+    let mut told: Vec<(u8, GuardMode)> = rows
+        .iter()
+        .map(|row| (row.task.as_bytes()[0], row.mode))
+        .collect();
+    told.sort_unstable_by_key(|(task, _)| *task);
+    assert_eq!(
+        told.iter().map(|(_, mode)| *mode).collect::<Vec<_>>(),
+        [
+            GuardMode::Warn,
+            GuardMode::Redact,
+            GuardMode::Block,
+            GuardMode::Block
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_let_through_on_purpose_takes_no_skill() {
+    let (store, ann) = (store(), peer('a'));
+    let guards = guards(&store);
+    for mode in [GuardMode::Warn, GuardMode::Redact] {
+        let entry = entry(PROMPT, Some(mode));
+        for task in 0..9 {
+            let passed = guards.pass(passing(task, &ann, &entry), Stage::Output, part(700, 200));
+            assert!(passed.await.is_ok(), "{mode:?} {task}");
+        }
+    }
+    assert_eq!(guards.rows().await.expect("rows").1.len(), 9);
+    assert!(guards.barred(&ann).is_empty());
+    // In a task in which something was let through first, what is held back after it counts.
+    let blocked = entry(PROMPT, None);
+    for task in 0..5 {
+        let held = guards.pass(passing(task, &ann, &blocked), Stage::Output, part(700, 200));
+        assert!(held.await.is_err());
+    }
+    assert_eq!(guards.rows().await.expect("rows").1.len(), 9);
+    assert_eq!(guards.barred(&ann).len(), 1);
 }
 
 #[tokio::test]

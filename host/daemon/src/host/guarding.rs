@@ -27,7 +27,7 @@ impl Host {
             .map(|row| {
                 json!({
                     "peer": row.peer, "name": name(&row.peer), "skill": row.skill, "task": row.task, "at": row.at,
-                    "stage": row.stage, "what": row.what,
+                    "stage": row.stage, "mode": row.mode, "what": row.what,
                 })
             })
             .collect();

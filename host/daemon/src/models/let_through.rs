@@ -13,7 +13,9 @@ pub(super) async fn let_through(
     conversation: &Conversation,
     text: String,
 ) -> Result<String, Fault> {
-    Ok(look(inner, conversation, &text).await?.unwrap_or(text))
+    Ok(look(inner, conversation, &text, false)
+        .await?
+        .unwrap_or(text))
 }
 
 /// Returns what stands in for the text, if it may be passed on as something else only.
@@ -21,6 +23,7 @@ async fn look(
     inner: &Inner,
     conversation: &Conversation,
     text: &str,
+    is_begun: bool,
 ) -> Result<Option<String>, Fault> {
     let passing = Passing {
         task: conversation.task,
@@ -28,6 +31,7 @@ async fn look(
         tier: conversation.tier,
         entry: &conversation.entry,
         input: &conversation.input,
+        is_begun,
         earlier: Some(&conversation.earlier),
     };
     let passed = inner
@@ -76,9 +80,9 @@ impl Window {
         conversation: &Conversation,
         end: bool,
     ) -> Result<String, Fault> {
-        match look(inner, conversation, self.window.text()).await? {
+        // What has gone cannot be taken back, and what is left would no longer fit to it: nothing stands in for it.
+        match look(inner, conversation, self.window.text(), true).await? {
             None => Ok(self.window.release(end)),
-            // What has gone cannot be taken back, and what is left would no longer fit to it.
             Some(_) => Err(Fault::Held(
                 "an answer in pieces holds private text: it can only be held back".to_owned(),
             )),

@@ -97,6 +97,7 @@ impl Turning<'_> {
             tier: self.host.trust.tier(self.peer),
             entry,
             input: said,
+            is_begun: false,
             earlier: None,
         };
         let mut note = |level, line: String| log.push(LogRow::new(clock::now(), level, line));

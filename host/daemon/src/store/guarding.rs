@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use coworker_core::{Digest, PeerId, TaskId, Timestamp};
+use coworker_core::{Digest, GuardMode, PeerId, TaskId, Timestamp};
 use rusqlite::params;
 use serde::Serialize;
 
@@ -36,6 +36,11 @@ CREATE TABLE guard_bar (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What became of what held private text: only what was held back counts against the peer.
+pub(super) const MODES: &str = "
+ALTER TABLE guard_rejection ADD COLUMN mode TEXT NOT NULL DEFAULT 'block';
+";
+
 /// Rejections kept of all peers together.
 const REJECTIONS: i64 = 10_000;
 /// Bytes kept of what was rejected.
@@ -54,7 +59,7 @@ pub struct ShownRow {
     pub print: u64,
 }
 
-/// Something that the guard did not let through.
+/// Something that held private text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RejectionRow {
     /// Who would have got it.
@@ -67,6 +72,8 @@ pub struct RejectionRow {
     pub at: Timestamp,
     /// On its way from where.
     pub stage: String,
+    /// What became of it: held back, redacted, or let through with a warning.
+    pub mode: GuardMode,
     /// What it was, without any of it.
     pub what: String,
 }
@@ -122,8 +129,8 @@ impl Store {
         .await
     }
 
-    /// Takes down a rejection, and takes the skill from the peer if that makes `most` of them since `since`. A task counts
-    /// once. Returns whether the skill was taken now.
+    /// Takes down what held private text. If it was held back, and that makes `most` times since `since`, the skill is taken
+    /// from the peer. A task counts once. Returns whether the skill was taken now.
     pub async fn guard_reject(
         &self,
         row: RejectionRow,
@@ -133,7 +140,10 @@ impl Store {
         self.write(move |c| {
             let peer = peer_key(&row.peer);
             c.prepare_cached(
-                "INSERT OR IGNORE INTO guard_rejection (peer, skill, task, at, stage, what) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO guard_rejection (peer, skill, task, at, stage, what, mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (peer, skill, task) DO UPDATE
+                 SET at = excluded.at, stage = excluded.stage, what = excluded.what, mode = excluded.mode
+                 WHERE guard_rejection.mode <> 'block' AND excluded.mode = 'block'",
             )?
             .execute(params![
                 peer,
@@ -141,15 +151,21 @@ impl Store {
                 row.task.as_bytes(),
                 row.at.0,
                 row.stage,
-                bounded(&row.what, WHAT)
+                bounded(&row.what, WHAT),
+                row.mode.word()
             ])?;
             c.prepare_cached(
                 "DELETE FROM guard_rejection WHERE (peer, skill, task) IN
                  (SELECT peer, skill, task FROM guard_rejection ORDER BY at DESC LIMIT -1 OFFSET ?1)",
             )?
             .execute([REJECTIONS])?;
+            if row.mode != GuardMode::Block {
+                return Ok(false);
+            }
             let count: i64 = c
-                .prepare_cached("SELECT count(*) FROM guard_rejection WHERE peer = ?1 AND skill = ?2 AND at > ?3")?
+                .prepare_cached(
+                    "SELECT count(*) FROM guard_rejection WHERE peer = ?1 AND skill = ?2 AND at > ?3 AND mode = 'block'",
+                )?
                 .query_row(params![peer, row.skill, since.0], |row| row.get(0))?;
             if count < i64::from(most) {
                 return Ok(false);
@@ -162,11 +178,11 @@ impl Store {
         .await
     }
 
-    /// Returns the rejections, the latest first.
+    /// Returns all that held private text, the latest first.
     pub async fn guard_rejections(&self) -> Result<Vec<RejectionRow>, StoreError> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT peer, skill, task, at, stage, what FROM guard_rejection ORDER BY at DESC",
+                "SELECT peer, skill, task, at, stage, what, mode FROM guard_rejection ORDER BY at DESC",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(RejectionRow {
@@ -176,6 +192,7 @@ impl Store {
                     at: time_at(row, 3)?,
                     stage: row.get(4)?,
                     what: row.get(5)?,
+                    mode: GuardMode::of(&row.get::<_, String>(6)?),
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

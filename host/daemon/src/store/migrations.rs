@@ -14,7 +14,7 @@ const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 9] {
+fn steps() -> [String; 10] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -43,6 +43,7 @@ fn steps() -> [String; 9] {
         places::TABLES.to_owned(),
         guarding::TABLES.to_owned(),
         usage::MEASURED.to_owned(),
+        guarding::MODES.to_owned(),
     ]
 }
 

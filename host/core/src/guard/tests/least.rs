@@ -14,7 +14,7 @@ pub(super) const BY_WORD: [&str; 3] = ["words turned", "words backwards", "attri
 fn is_found(text: &str, disguise: &Disguise) -> bool {
     let is_hidden = !text.is_ascii() && disguise.name == "invisible tags";
     let has_digits = text.contains(|c: char| c.is_ascii_digit());
-    !is_hidden && !(has_digits && WITH_DIGITS.contains(&disguise.name))
+    !(is_hidden || has_digits && WITH_DIGITS.contains(&disguise.name))
 }
 
 /// Returns a part of a text with the rest of its last word.

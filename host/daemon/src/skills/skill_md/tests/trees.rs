@@ -147,18 +147,18 @@ impl Writer<'_> {
 
     fn value(&mut self, value: &Value, depth: usize) {
         match value {
-            Value::Object(map) if !map.is_empty() && self.way() % 3 > 0 => {
+            Value::Object(map) if !map.is_empty() && !self.way().is_multiple_of(3) => {
                 self.out.push('\n');
                 self.entries(map, depth + 1);
             }
-            Value::Array(items) if !items.is_empty() && self.way() % 3 > 0 => {
+            Value::Array(items) if !items.is_empty() && !self.way().is_multiple_of(3) => {
                 self.out.push('\n');
                 for item in items {
                     self.out.push_str(&format!("{}-", "  ".repeat(depth + 1)));
                     self.value(item, depth + 1);
                 }
             }
-            Value::String(text) if is_block(text) && self.way() % 2 == 0 => {
+            Value::String(text) if is_block(text) && self.way().is_multiple_of(2) => {
                 self.out.push_str(" |-\n");
                 for line in text.split('\n') {
                     self.out
