@@ -189,6 +189,16 @@ async function groupOfThree(alice, bob, carol) {
   check(!carol.heard.includes(`without carol ${secret}`), 'who was removed hears nothing more');
 }
 
+async function tooLarge(dm, bob) {
+  const mallory = await Agent.open('mallory');
+  const theirs = await mallory.client.conversations.createDm(bob.client.inboxId);
+  const sent = await theirs.sendText(`${'x'.repeat(25_000_000)} ${secret}`).then(() => true, () => false);
+  check(!sent, 'a message of 25 MB is refused');
+  const after = `after the large one ${secret}`;
+  await dm.sendText(after);
+  await bob.hears([after], 'and harms nobody');
+}
+
 async function offline(dm, bob) {
   await bob.hush();
   bob.client = undefined;
@@ -253,6 +263,7 @@ try {
   console.log('ok  three clients register');
   const dm = await directMessages(agents.alice, agents.bob);
   await groupOfThree(agents.alice, agents.bob, agents.carol);
+  await tooLarge(dm, agents.bob);
   await offline(dm, agents.bob);
   if (command.length) await killed(dm, agents.bob);
   await identity(agents.alice);

@@ -4,6 +4,7 @@
 mod agent;
 mod calls;
 mod claims;
+mod clients;
 mod defects;
 mod hostile;
 mod meeting;

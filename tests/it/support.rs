@@ -139,6 +139,12 @@ impl Ended {
     }
 }
 
+/// Returns a port of this machine that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    let bound = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    bound.local_addr().expect("bound").port()
+}
+
 /// A host that serves, until it is dropped.
 pub(crate) struct Serving {
     child: Child,
@@ -149,10 +155,16 @@ pub(crate) struct Serving {
 impl Place {
     /// Starts a host and waits until it is ready.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
+        self.serve_with(arguments, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn serve_with(&self, arguments: &[&str], more: &[(&str, &Path)]) -> Serving {
         let log = std::fs::File::create(self.path("serve.log")).expect("ours");
         let mut command = self.command(&["--json", "serve"]);
         let mut child = command
             .args(arguments)
+            .envs(more.iter().copied())
             .stderr(log)
             .spawn()
             .expect("the binary runs");

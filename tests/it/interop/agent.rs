@@ -413,7 +413,7 @@ fn python(home: &Path) -> Command {
 }
 
 /// Returns the folder that `cargo xtask interop` fills.
-fn set_up() -> PathBuf {
+pub(super) fn set_up() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/interop");
     folder
         .canonicalize()
