@@ -4,6 +4,7 @@ mod bridge;
 mod carry;
 mod crash;
 mod fake;
+mod install;
 pub(crate) mod network;
 mod pair;
 mod replay;

@@ -21,6 +21,11 @@ const LOADING: Duration = Duration::from_secs(30);
 /// The client's package with the native modules of all platforms.
 const BINDINGS: &str = "node_modules/@xmtp/node-bindings/dist";
 
+/// Prints the platform as the names of native modules have it.
+const PLATFORM: &str = "const { platform, arch } = process; const report = platform === 'linux' && process.report.getReport(); \
+    const library = report ? (report.header.glibcVersionRuntime ? '-gnu' : '-musl') : ''; \
+    console.log(`${platform}-${arch}${library}`)";
+
 /// Where the packages come from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -106,7 +111,7 @@ pub async fn install(
         Source::Registry => download(&fresh, node, &progress).await?,
         Source::Archive(archive) => unpack(&fresh, archive, &progress).await?,
     }
-    trim(&fresh.join(BINDINGS))?;
+    trim(&fresh.join(BINDINGS), node).await?;
     progress("loading the client".to_owned());
     load(&fresh, node).await.map_err(InstallError::Unusable)?;
     remove(&folder)?;
@@ -267,17 +272,23 @@ fn succeeded(program: &'static str, output: &Output) -> Result<(), InstallError>
     })
 }
 
-/// Removes the native modules of other platforms: nine tenths of what was installed.
-fn trim(folder: &Path) -> Result<(), InstallError> {
-    let os = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let arch = match std::env::consts::ARCH {
-        "aarch64" => "arm64",
-        _ => "x64",
-    };
-    let ours = format!(".{os}-{arch}");
+/// Removes the native modules of other platforms: nine tenths of what was installed. Which platform this is Node.js
+/// knows, since it is what loads the one that is left: on Linux by its C library too.
+async fn trim(folder: &Path, node: &NodeProgram) -> Result<(), InstallError> {
+    let output = Command::new(&node.path)
+        .args(["-e", PLATFORM])
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|source| InstallError::Io {
+            doing: "run",
+            path: node.path.clone(),
+            source,
+        })?;
+    succeeded("node", &output)?;
+    let ours = format!(".{}", String::from_utf8_lossy(&output.stdout).trim());
     for file in files_of(folder)? {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if name.ends_with(".node") && !name.contains(&ours) {
