@@ -6,5 +6,6 @@ mod crash;
 mod fake;
 mod install;
 pub(crate) mod network;
+mod nodes;
 mod pair;
 mod replay;

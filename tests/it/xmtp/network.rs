@@ -48,9 +48,20 @@ impl Node {
 
     /// Kills the node and starts it again where it was.
     pub(crate) fn kill_and_restart(&mut self) {
+        self.kill();
+        *self = Self::at(self.data.clone(), &self.address);
+    }
+
+    /// Kills the node and starts one in its place that knows nobody.
+    pub(crate) fn wipe_and_restart(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(&self.data).expect("ours");
+        *self = Self::at(self.data.clone(), &self.address);
+    }
+
+    fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
-        *self = Self::at(self.data.clone(), &self.address);
     }
 }
 

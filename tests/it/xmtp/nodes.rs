@@ -1,0 +1,141 @@
+//! Nodes: the one that a host runs by itself, who takes it over, one that has forgotten everybody, and the command.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::network::{Member, Node, node_program, sidecar};
+use crate::hosts::ask_at;
+use crate::peer::until;
+use crate::support::{Place, Serving, free_port};
+
+/// Makes a home that is to run a node of its user where none answers, and serves it.
+fn host(name: &str, port: u16, data: &Path) -> Member {
+    let place = Place::configured(&format!(
+        "[host]\nname = \"{name}\"\ndefault_visibility = \"exposed\"\n\
+         [xmtp]\nnode = \"http://127.0.0.1:{port}\"\nsidecar = \"{}\"\nnode_program = \"{}\"\n",
+        sidecar().display(),
+        node_program().display()
+    ));
+    place.drop_in("echo.wasm", "echo.wasm");
+    let serving = serve(&place, data);
+    let me = serving.me().to_owned();
+    let member = Member {
+        place,
+        serving: Some(serving),
+        me,
+    };
+    member.until_state("ready");
+    member
+}
+
+fn serve(place: &Place, data: &Path) -> Serving {
+    place.serve_with(&["--env", "local"], &[("XDG_DATA_HOME", data)])
+}
+
+fn node_of(member: &Member) -> Value {
+    member.owner(json!({ "do": "status" }))["node"].clone()
+}
+
+#[test]
+fn the_first_host_runs_the_users_node_and_another_takes_it_over() {
+    let user = Place::new();
+    let (data, port) = (user.path("data"), free_port());
+    let mut ann = host("ann", port, &data);
+    let bob = host("bob", port, &data);
+    let (anns, bobs) = (node_of(&ann), node_of(&bob));
+    assert_eq!(
+        (&anns["ours"], &bobs["ours"]),
+        (&json!(true), &json!(false))
+    );
+    let pid = ann.serving.as_ref().map(Serving::id);
+    assert_eq!(bobs["pid"], json!(pid), "it shows whose the node is");
+    assert_eq!(bobs["url"], format!("http://127.0.0.1:{port}"));
+    assert!(data.join("coworker-host/node/node.db").is_file());
+    ann.trust(&bob, "known");
+    bob.owner(json!({ "do": "connect", "target": ann.me }));
+    assert_eq!(bob.call(&ann, "echo", json!({ "n": 1 }))["result"]["n"], 1);
+
+    ann.kill();
+    until("the other host runs the node", || {
+        let status = ask_at(&bob.place.home(), json!({ "do": "status" })).ok()?;
+        (status["node"]["ours"] == true).then_some(())
+    });
+    ann.serving = Some(serve(&ann.place, &data));
+    ann.until_state("ready");
+    assert_eq!(node_of(&ann)["ours"], false);
+    assert_eq!(bob.call(&ann, "echo", json!({ "n": 2 }))["result"]["n"], 2);
+}
+
+#[test]
+fn a_network_that_forgot_a_host_waits_for_its_owner() {
+    let place = Place::new();
+    let mut node = Node::start(&place);
+    let mut ann = Member::join("ann", &node, &[]);
+    let before = ann.bridge();
+    ann.kill();
+    node.wipe_and_restart();
+    ann.serve();
+    let broken = ann.until_state("broken");
+    let said = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
+    assert!(said("why").contains("does not know"), "{broken}");
+    assert!(said("hint").contains("bridge reset"), "{broken}");
+    ann.kill();
+    let reset = ann.place.run(&["bridge", "reset", "--yes"]);
+    assert_eq!(reset.code, 0, "{}", reset.stderr);
+    ann.serve();
+    let after = ann.until_state("ready");
+    assert_eq!(before["inbox"], after["inbox"]);
+    assert_ne!(before["installation"], after["installation"]);
+    // And the network knows it: whoever is new there reaches it.
+    let bob = Member::join("bob", &node, &[]);
+    let met = bob.owner(json!({ "do": "connect", "target": ann.me }));
+    assert_eq!(met["claimed_name"], "ann");
+}
+
+#[test]
+fn the_command_runs_a_node_for_this_machine_alone_unless_told() {
+    let place = Place::new();
+    let data = place.path("node");
+    let words = [
+        "--json",
+        "node",
+        "--listen",
+        "0.0.0.0:0",
+        "--data",
+        data.to_str().expect("plain"),
+    ];
+    let refused = place.run(&words);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("hint: ")
+            && refused.stderr.contains("--tls-cert")
+            && refused.stderr.contains("--insecure"),
+        "{}",
+        refused.stderr
+    );
+    let mut child = place
+        .command(&[&words[..], &["--insecure"]].concat())
+        .spawn()
+        .expect("the binary runs");
+    let mut line = String::new();
+    let said = child.stdout.take().expect("piped");
+    BufReader::new(said).read_line(&mut line).expect("read");
+    let ready: Value = serde_json::from_str(&line).expect("one document");
+    assert!(
+        ready["url"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("http://0.0.0.0:")),
+        "{ready}"
+    );
+    assert_eq!(ready["pid"], child.id());
+    let port = ready["address"]
+        .as_str()
+        .and_then(|it| it.rsplit(':').next())
+        .and_then(|it| it.parse().ok());
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port.expect("a port")));
+    std::net::TcpStream::connect(address).expect("it listens");
+    let ended = Serving::of(child, ready).terminate();
+    assert_eq!(ended.code(), Some(0));
+}
