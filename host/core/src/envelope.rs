@@ -87,11 +87,12 @@ impl Envelope {
         }
     }
 
-    /// Returns when the message is of no more use, given when the transport says it was sent.
+    /// Returns when the message is of no more use, given when the transport says it was sent. Its sender may not make that
+    /// later than for an asynchronous request: what is older is refused even where nobody remembers that it came before.
     pub fn expires(&self, sent: Timestamp) -> Timestamp {
         match &self.message {
             Message::TaskRequest(request) if request.is_async => sent.after(Self::ASYNC_TTL),
-            _ => sent.after(self.ttl.unwrap_or(Self::TTL)),
+            _ => sent.after(self.ttl.unwrap_or(Self::TTL).min(Self::ASYNC_TTL)),
         }
     }
 
@@ -141,6 +142,8 @@ mod tests {
         assert_eq!(envelope.expires(sent), sent.after(Envelope::TTL));
         envelope.ttl = Some(Duration::ZERO);
         assert_eq!(envelope.expires(sent), sent);
+        envelope.ttl = Some(Duration::from_secs(3_200_000_000));
+        assert_eq!(envelope.expires(sent), sent.after(Envelope::ASYNC_TTL));
         envelope.message = Message::TaskRequest(TaskRequest {
             is_async: true,
             ..TaskRequest::new("a", json!({}))

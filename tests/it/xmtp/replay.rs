@@ -11,7 +11,7 @@ use crate::hosts::ask_at;
 use crate::peer::{envelope, until};
 
 /// Who sends.
-const EVE: &str = "7878787878787878787878787878787878787878787878787878787878787878";
+pub(super) const EVE: &str = "7878787878787878787878787878787878787878787878787878787878787878";
 
 /// Hands over what a file holds at each start, and notes what the host wants to send.
 const REPLAYER: &str = r#"
@@ -28,21 +28,37 @@ hear((frame) => {
 
 /// Returns a message that the network took so long ago.
 fn sent(ago: Duration, id: &str, text: &[u8]) -> String {
+    format!("{}\n", frame(ago, id, text))
+}
+
+/// Returns a message that the network took just now.
+pub(super) fn sent_now(id: &str, text: &[u8]) -> Value {
+    frame(Duration::ZERO, id, text)
+}
+
+fn frame(ago: Duration, id: &str, text: &[u8]) -> Value {
     let at = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970")
         .saturating_sub(ago);
     let text = std::str::from_utf8(text).expect("JSON");
-    let frame = json!({
+    json!({
         "is": "message", "peer": EVE, "id": id, "sent_ns": at.as_nanos().to_string(), "size": text.len(), "text": text,
-    });
-    format!("{frame}\n")
+    })
 }
 
 /// Returns a request of an old peer, which says nothing of how long it is good for.
 fn count(correlation: &str) -> Vec<u8> {
     let payload = json!({ "skill": "ports", "input": { "mode": "count" } });
     envelope("task_request", correlation, &payload)
+}
+
+/// Returns the same as its sender would have it live as long as can be said.
+fn lasting(correlation: &str, payload: &Value) -> Vec<u8> {
+    let request = envelope("task_request", correlation, payload);
+    let mut request: Value = serde_json::from_slice(&request).expect("JSON");
+    request["ttl"] = json!(1e9);
+    request.to_string().into_bytes()
 }
 
 fn runs(faked: &Faked) -> usize {
@@ -138,9 +154,32 @@ fn what_comes_again_runs_once_whenever_it_comes() {
     copy(&backup, &faked.place.home());
     let before = faked.noted().len();
     let late = sent(25 * hour, "m1", &count("c1"));
-    std::fs::write(&mail, format!("{late}{old}")).expect("ours");
-    let _serving = faked.place.serve(&[]);
-    quiet(&faked, 2);
+    // Whatever its sender says of how long it is good for, there is an end to it.
+    let week = 7 * 24 * hour;
+    let input = json!({ "mode": "count" });
+    let plain = json!({ "skill": "ports", "input": input });
+    let patient = json!({ "skill": "ports", "input": input, "async": true });
+    let hostile = [
+        sent(week + hour, "m3", &lasting("c3", &plain)),
+        sent(week + hour, "m4", &lasting("c4", &patient)),
+        sent(week + hour, "m5", &envelope("task_request", "c5", &patient)),
+    ];
+    std::fs::write(&mail, format!("{late}{old}{}", hostile.concat())).expect("ours");
+    let serving = faked.place.serve(&[]);
+    quiet(&faked, 5);
     assert_eq!(runs(&faked), 0);
     assert_eq!(faked.noted().len(), before, "nothing was answered");
+    drop(serving);
+
+    // A moment before it is served, which is what makes the others a test.
+    let last = [
+        sent(week - hour, "m3", &lasting("c3", &plain)),
+        sent(week - hour, "m4", &lasting("c4", &patient)),
+    ];
+    std::fs::write(&mail, last.concat()).expect("ours");
+    let _serving = faked.place.serve(&[]);
+    until("both are answered", || {
+        (faked.noted().len() == before + 2).then_some(())
+    });
+    assert_eq!(runs(&faked), 2);
 }
