@@ -73,6 +73,51 @@ fn the_bridge_says_what_it_stands_on() {
 }
 
 #[test]
+fn a_doctor_looks_at_what_the_network_would_need() {
+    let doctor = |config: &str| -> (i32, Vec<Value>) {
+        let place = Place::configured(config);
+        let ended = place.run(&["--json", "doctor"]);
+        let checks: Value = serde_json::from_str(&ended.stdout).expect("one document");
+        (ended.code, checks.as_array().expect("a list").clone())
+    };
+    let of = |checks: &[Value], name: &str| -> Value {
+        let found = checks.iter().find(|check| check["check"] == name);
+        found
+            .unwrap_or_else(|| panic!("no {name}: {checks:?}"))
+            .clone()
+    };
+    let whole = config("test", "127.0.0.1:9");
+    // Nobody answers, and this home was never on the network: what it would need is all there.
+    let (code, checks) = doctor(&whole);
+    for name in ["node", "c library", "xmtp client"] {
+        assert_eq!(of(&checks, name)["ok"], true, "{checks:?}");
+    }
+    assert_eq!(code, 0, "{checks:?}");
+    // Without a Node.js, and without a client.
+    let node = format!("\"{}\"", super::network::node_program().display());
+    let (code, checks) = doctor(&whole.replace(&node, "\"/nowhere\""));
+    let node = of(&checks, "node");
+    assert_eq!((code, &node["ok"]), (1, &json!(false)), "{checks:?}");
+    assert!(
+        node["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("install Node.js")),
+        "{node}"
+    );
+    assert_eq!(of(&checks, "xmtp client")["ok"], false);
+    let sidecar = super::network::sidecar().display().to_string();
+    let (code, checks) = doctor(&whole.replace(&sidecar, "/nowhere"));
+    let client = of(&checks, "xmtp client");
+    assert_eq!((code, &client["ok"]), (1, &json!(false)), "{checks:?}");
+    assert!(
+        client["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("bridge setup")),
+        "{client}"
+    );
+}
+
+#[test]
 fn an_archive_without_the_packages_installs_nothing() {
     let place = Place::with_home();
     place.write("left-pad-1.0.0.tgz", "not a package");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Host;
 use crate::clock;
+use crate::config::Transport;
 use crate::control::protocol::UsageBy;
 use crate::report::Failure;
 use crate::store::{self, Allowed, TaskRow, UsageRow, UsageSum};
@@ -196,6 +197,9 @@ impl Host {
             };
             let is_well = status.state == State::Ready;
             checks.push(check("xmtp", is_well, detail, status.hint));
+        }
+        // Also where no network is open because something of this is missing.
+        if self.config.transport() == Transport::Xmtp {
             let config = &self.config.xmtp;
             let sidecar = SidecarFolder::locate(&self.home, config.sidecar().as_deref());
             let named = config.node_program();
