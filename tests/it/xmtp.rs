@@ -5,6 +5,7 @@ mod carry;
 mod crash;
 mod fake;
 mod install;
+mod invite;
 pub(crate) mod network;
 mod nodes;
 mod pair;

@@ -58,7 +58,7 @@ impl Host {
             return Err(Failure::usage("--as goes with `self` alone")
                 .hint("what a peer lets you do is for that peer to decide"));
         } else {
-            let peer = self.resolve(peer)?;
+            let peer = self.resolve(peer).await?;
             let answer = ask(self, &peer, request, within).await?;
             (peer, answer, None)
         };

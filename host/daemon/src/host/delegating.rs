@@ -33,7 +33,7 @@ impl Host {
             return Err(Failure::usage("this host does not delegate to itself")
                 .hint("use `coworker-host call self`, which needs no waiting"));
         }
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         let within = within.map_or(Envelope::ASYNC_TTL, |span| span.0);
         if within > Envelope::ASYNC_TTL || within.is_zero() {
             return Err(Failure::usage("an answer is awaited for up to 7 days")

@@ -35,7 +35,7 @@ impl Host {
     }
 
     pub(super) async fn guard_lift(&self, peer: &str, skill: &str) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         if !self.guards.lift(&peer, skill).await? {
             return Err(Failure::failed(format!(
                 "the guard took no skill {skill:?} from that peer"

@@ -7,6 +7,7 @@ use coworker_core::{InviteCode, InviteSecret, Offer, PeerId, Scheme, Span, Tier,
 use serde_json::{Value, json};
 
 use super::Host;
+use super::people::NO_INBOX;
 use crate::clock;
 use crate::home;
 use crate::report::Failure;
@@ -65,7 +66,7 @@ impl Host {
         let now = clock::now();
         let (uses, within) = terms.check()?;
         let bound = match &terms.only {
-            Some(peer) => Some(self.resolve(peer)?),
+            Some(peer) => Some(self.resolve(peer).await?),
             None => None,
         };
         if let Some(peer) = &bound
@@ -135,11 +136,14 @@ impl Host {
     }
 
     /// Returns whom an invite leads to, with what it offers.
-    pub(super) fn resolve_offer(&self, text: &str) -> Result<(PeerId, Option<Offer>), Failure> {
+    pub(super) async fn resolve_offer(
+        &self,
+        text: &str,
+    ) -> Result<(PeerId, Option<Offer>), Failure> {
         let Ok(code) = InviteCode::decode(text) else {
-            return Ok((self.resolve(text)?, None));
+            return Ok((self.resolve(text).await?, None));
         };
-        let peer = self.invited(&code)?;
+        let peer = self.invited(&code).await?;
         if let Some(offer) = &code.offer
             && offer.expires <= clock::now()
         {
@@ -150,12 +154,20 @@ impl Host {
     }
 
     /// Returns whom an invite leads to, if it is whole and for the network that we are on.
-    pub(super) fn invited(&self, code: &InviteCode) -> Result<PeerId, Failure> {
+    pub(super) async fn invited(&self, code: &InviteCode) -> Result<PeerId, Failure> {
         let scheme = self.me.scheme();
-        let inbox = code.inbox_id.as_ref().ok_or_else(|| {
-            Failure::failed("the invite names a wallet and no inbox")
-                .hint("ask its owner for an invite made while connected to the network")
-        })?;
+        let inbox = match (&code.inbox_id, &code.wallet) {
+            (Some(inbox), _) => inbox,
+            // Old peers make such codes while they are on no network. What else the code says is not bound to anybody.
+            (None, Some(wallet)) if self.network.is_some() && code.offer.is_none() => {
+                return self.owner_of(wallet, NO_INBOX).await;
+            }
+            (None, _) => {
+                return Err(
+                    Failure::failed("the invite names a wallet and no inbox").hint(NO_INBOX)
+                );
+            }
+        };
         let peer: PeerId = format!("{}:{inbox}", scheme.name()).parse().map_err(|_| {
             Failure::failed("the invite names no inbox that can be written to")
                 .hint("ask its owner for a new one")

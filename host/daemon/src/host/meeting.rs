@@ -48,7 +48,7 @@ impl Host {
             reason,
             timeout,
         } = meeting;
-        let (peer, offer) = self.resolve_offer(&target)?;
+        let (peer, offer) = self.resolve_offer(&target).await?;
         if peer == self.me {
             return Err(Failure::usage("this is your own invite")
                 .hint("give it to the peer that is to call you"));
@@ -99,7 +99,7 @@ impl Host {
         timeout: Option<Span>,
         progress: &Progress,
     ) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         let within = timeout.map_or(DISCOVER, |span| span.0);
         progress.say("asking what there is");
         let (claimed, cards) = match skill {

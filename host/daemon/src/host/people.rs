@@ -6,14 +6,22 @@ use serde_json::{Value, json};
 
 use super::Host;
 use crate::clock;
-use crate::report::Failure;
+use crate::report::{Failure, printable};
 use crate::store::{LeaseRow, PeerRow, ProposalRow, UsageBy};
 
+/// What to do about a wallet that leads nowhere: one that the owner wrote, and one that was brought from elsewhere.
+pub(super) const NO_INBOX: &str = "ask its owner for an invite made while connected to the network";
+const NO_PROPOSER: &str =
+    "connect to the peer by its invite, and use `coworker-host trust set`; then `trust deny` this";
+
 impl Host {
-    /// Returns the peer that the owner means: a name the owner gave, an id, or an invite.
-    pub fn resolve(&self, text: &str) -> Result<PeerId, Failure> {
+    /// Returns the peer that the owner means: a name the owner gave, an id, a wallet, or an invite.
+    pub async fn resolve(&self, text: &str) -> Result<PeerId, Failure> {
         if let Some(peer) = self.trust.named(text) {
             return Ok(peer);
+        }
+        if is_wallet(text) {
+            return self.owner_of(text, NO_INBOX).await;
         }
         let scheme = self.me.scheme().name();
         let parsed = match text.parse::<PeerId>() {
@@ -24,11 +32,11 @@ impl Host {
         if parsed.is_none()
             && let Ok(code) = InviteCode::decode(text)
         {
-            return self.invited(&code);
+            return self.invited(&code).await;
         }
         parsed.ok_or_else(|| {
             Failure::failed(format!("no peer is called {text:?}"))
-                .cause("it is neither a name you gave, nor a peer id, nor an invite")
+                .cause("it is neither a name you gave, nor a peer id, nor a wallet, nor an invite")
                 .hint("run `coworker-host peers list` to see the names, or use the peer's invite")
         })
     }
@@ -53,7 +61,7 @@ impl Host {
         calls: Option<u32>,
         skills: Option<Vec<String>>,
     ) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         let skills = skills.filter(|skills| !skills.is_empty());
         let lease = (span.is_some() || calls.is_some() || skills.is_some()).then(|| LeaseRow {
             tier,
@@ -74,7 +82,7 @@ impl Host {
     }
 
     pub(super) async fn trust_revoke(&self, peer: &str) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         self.cut_off(&peer).await
     }
 
@@ -114,10 +122,10 @@ impl Host {
     }
 
     /// Returns who has a wallet, as the network proves it.
-    async fn owner_of(&self, wallet: &str) -> Result<PeerId, Failure> {
+    pub(super) async fn owner_of(&self, wallet: &str, hint: &str) -> Result<PeerId, Failure> {
         let unknown = || {
-            Failure::failed(format!("the inbox of the wallet {wallet} is not known"))
-                .hint("connect to the peer by its invite, and use `coworker-host trust set`; then `trust deny` this")
+            let what = format!("the inbox of the wallet {} is not known", printable(wallet));
+            Failure::failed(what).hint(hint)
         };
         let Some(network) = &self.network else {
             return Err(unknown().cause(
@@ -136,7 +144,10 @@ impl Host {
     async fn take_over(&self, proposal: ProposalRow) -> Result<Value, Failure> {
         let peer = match (proposal.peer, &proposal.wallet) {
             (Some(peer), _) => peer,
-            (None, wallet) => self.owner_of(wallet.as_deref().unwrap_or_default()).await?,
+            (None, wallet) => {
+                let wallet = wallet.as_deref().unwrap_or_default();
+                self.owner_of(wallet, NO_PROPOSER).await?
+            }
         };
         let row = self
             .trust
@@ -180,7 +191,7 @@ impl Host {
     }
 
     pub(super) async fn peers_show(&self, peer: &str) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         let row = self.known(&peer)?;
         let usage = self
             .store
@@ -210,12 +221,12 @@ impl Host {
         peer: &str,
         name: Option<String>,
     ) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         Ok(row_value(&self.trust.name(&peer, name).await?))
     }
 
     pub(super) async fn peers_forget(&self, peer: &str) -> Result<Value, Failure> {
-        let peer = self.resolve(peer)?;
+        let peer = self.resolve(peer).await?;
         self.known(&peer)?;
         self.lines().clear(&peer);
         self.store.cancel_peer(&peer).await?;
@@ -231,6 +242,12 @@ impl Host {
                 .hint("run `coworker-host connect` with its invite to meet it")
         })
     }
+}
+
+/// Returns whether a text is the address of a wallet.
+fn is_wallet(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|it| it.len() == 40 && it.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Returns a peer as commands show it.
