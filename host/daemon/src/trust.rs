@@ -96,28 +96,9 @@ impl Trust {
             return Sight::of(tier.unwrap_or_default());
         }
         let peers = self.read();
-        let Some(row) = peers.get(peer) else {
-            return Sight::of(Tier::Untrusted);
-        };
-        if row.blocked {
-            return Sight::of(Tier::Untrusted);
-        }
-        let lease = row
-            .lease
-            .as_ref()
-            .filter(|lease| is_valid(lease, now))
-            .map(|lease| Lease {
-                tier: lease.tier,
-                skills: lease
-                    .skills
-                    .as_ref()
-                    .map(|names| names.iter().cloned().collect()),
-            });
-        Sight {
-            tier: row.tier,
-            lease,
-            ..Sight::default()
-        }
+        peers
+            .get(peer)
+            .map_or(Sight::of(Tier::Untrusted), |row| sight_of(row, now))
     }
 
     /// Returns the tier that paces a peer and decides which kinds of message it may send.
@@ -400,6 +381,29 @@ impl Trust {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<PeerId, PeerRow>> {
         self.peers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns what a peer sees, by what is known of it.
+pub(crate) fn sight_of(row: &PeerRow, now: Timestamp) -> Sight {
+    if row.blocked {
+        return Sight::of(Tier::Untrusted);
+    }
+    let lease = row
+        .lease
+        .as_ref()
+        .filter(|lease| is_valid(lease, now))
+        .map(|lease| Lease {
+            tier: lease.tier,
+            skills: lease
+                .skills
+                .as_ref()
+                .map(|names| names.iter().cloned().collect()),
+        });
+    Sight {
+        tier: row.tier,
+        lease,
+        ..Sight::default()
     }
 }
 

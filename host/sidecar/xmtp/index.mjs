@@ -250,6 +250,8 @@ async function leave({ id }) {
 // ---- what goes out: one at a time in each conversation, because sends that overlap there get in each other's way
 
 const lanes = new Map();
+/** The peers with a message that the network was too busy for: what follows it would overtake it, and comes back too. */
+const held = new Set();
 
 function send(frame) {
   const { to } = frame;
@@ -258,7 +260,12 @@ function send(frame) {
   void turn.finally(() => lanes.get(to) === turn && lanes.delete(to));
 }
 
-async function deliver({ id, to, text }) {
+async function deliver({ id, to, text, again }) {
+  if (again) held.delete(to);
+  if (held.has(to)) {
+    say({ is: "failed", id, kind: "rate_limited", why: "an earlier message waits" });
+    return;
+  }
   if (!online) {
     say({ is: "failed", id, kind: "unreachable", why: "the network does not answer" });
     return;
@@ -270,7 +277,9 @@ async function deliver({ id, to, text }) {
     active.add(to);
     say({ is: "sent", id });
   } catch (error) {
-    say({ is: "failed", id, kind: kind(error), why: why(error) });
+    const sort = kind(error);
+    if (sort === "rate_limited") held.add(to);
+    say({ is: "failed", id, kind: sort, why: why(error) });
   }
 }
 

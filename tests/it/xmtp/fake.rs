@@ -80,7 +80,7 @@ impl Faked {
             .collect()
     }
 
-    fn bridge_until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(super) fn bridge_until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         until(what, || {
             let status = ask_at(&self.place.home(), json!({ "do": "status" })).ok()?;
             Some(status["xmtp"].clone()).filter(|bridge| is(bridge))
@@ -227,6 +227,33 @@ fn a_sidecar_sees_nothing_of_the_machine() {
     assert!(
         !noted[1].to_string().contains(key.trim()),
         "the key stays in the host"
+    );
+}
+
+#[test]
+fn a_node_js_that_vanishes_is_missed_and_found_again() {
+    let faked = Faked::new(HEALTHY);
+    let program = faked.place.path("node-program");
+    let link = || std::os::unix::fs::symlink(node_program(), &program).expect("ours");
+    link();
+    let config = std::fs::read_to_string(faked.place.home().join("config.toml")).expect("ours");
+    let named = |path: &std::path::Path| format!("node_program = \"{}\"", path.display());
+    let config = config.replace(&named(&node_program()), &named(&program));
+    assert!(config.contains(&named(&program)), "{config}");
+    faked.place.write("home/config.toml", config);
+    let _serving = faked.place.serve(&[]);
+    let ready = |bridge: &Value| bridge["state"] == "ready";
+    let bridge = faked.bridge_until("it is ready", ready);
+    std::fs::remove_file(&program).expect("ours");
+    super::network::kill(&bridge["pid"]);
+    let bridge = faked.bridge_until("it is missing", |bridge| bridge["state"] == "missing");
+    let hint = bridge["hint"].as_str().expect("a hint");
+    assert!(hint.contains("install Node.js"), "{bridge}");
+    link();
+    let bridge = faked.bridge_until("it is back", ready);
+    assert!(
+        bridge["why"].is_null() && bridge["hint"].is_null(),
+        "{bridge}"
     );
 }
 

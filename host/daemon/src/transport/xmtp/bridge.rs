@@ -4,7 +4,7 @@
 mod flow;
 mod hear;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use coworker_core::PeerId;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::cursor::{Cursors, OVERLAP_NS};
 use super::frame::{Frame, Have, LARGEST, Order};
-use super::pace::{Bucket, Queues};
+use super::pace::{Bucket, Queued, Queues};
 use super::process::Process;
 use super::program::NodeProgram;
 use super::status::{State, Status, Trouble};
@@ -42,10 +42,12 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 type Keeping = BoxFuture<'static, (PeerId, u64, bool)>;
 type Waking = BoxFuture<'static, PeerId>;
+/// A group that somebody put us into, and whether we leave it.
+type Joining = BoxFuture<'static, (String, bool)>;
 
 /// A message on the wire.
 struct Flight {
-    message: Outgoing,
+    queued: Queued,
     since: Instant,
 }
 
@@ -82,6 +84,8 @@ pub(super) struct Bridge {
     start_at: Instant,
     queues: Queues,
     flights: HashMap<u64, Flight>,
+    /// Peers with a message that the network was too busy for. It goes first, once all others on the wire are back.
+    held: HashSet<PeerId>,
     asked: HashMap<u64, oneshot::Sender<Result<Option<PeerId>, SendError>>>,
     numbers: u64,
     bucket: Bucket,
@@ -90,6 +94,7 @@ pub(super) struct Bridge {
     cursors: Cursors,
     keeping: FuturesUnordered<Keeping>,
     again: FuturesUnordered<Waking>,
+    joining: FuturesUnordered<Joining>,
 }
 
 impl Bridge {
@@ -118,12 +123,14 @@ impl Bridge {
             start_at: Instant::now(),
             queues: Queues::default(),
             flights: HashMap::new(),
+            held: HashSet::new(),
             asked: HashMap::new(),
             numbers: 0,
             slowed_until: None,
             slowed: 0,
             keeping: FuturesUnordered::new(),
             again: FuturesUnordered::new(),
+            joining: FuturesUnordered::new(),
             options,
             cursors,
             status,
@@ -142,6 +149,7 @@ impl Bridge {
                 Some(question) = self.questions.recv() => self.ask(question),
                 Some(kept) = self.keeping.next() => self.settle(kept),
                 Some(peer) = self.again.next() => self.want_again(&peer),
+                Some((group, leave)) = self.joining.next() => if leave { self.say(&Order::Leave { id: &group }); },
                 Some(session) = self.forwarded.recv() => self.credit(session),
                 _ = ticks.tick() => self.look_at_time().await,
             }
@@ -267,8 +275,10 @@ impl Bridge {
             self.failures = 0;
         }
         for (_, flight) in self.flights.drain() {
-            let _ = flight.message.done.send(Err(SendError::Unconfirmed));
+            let done = flight.queued.message.done;
+            let _ = done.send(Err(SendError::Unconfirmed));
         }
+        self.held.clear();
         for (_, asked) in self.asked.drain() {
             let _ = asked.send(Err(SendError::Unreachable(trouble.why.clone())));
         }

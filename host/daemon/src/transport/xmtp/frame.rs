@@ -28,8 +28,13 @@ pub(super) enum Order<'a> {
     },
     /// The answer to a `sign`; without a signature, a refusal.
     Signature { id: u64, signature: Option<String> },
-    /// Send this text.
-    Send { id: u64, to: &'a str, text: &'a str },
+    /// Send this text. `again` is the one to go on with after the network was too busy for a message to this peer.
+    Send {
+        id: u64,
+        to: &'a str,
+        text: &'a str,
+        again: bool,
+    },
     /// Find the inbox of a wallet.
     Resolve { id: u64, address: &'a str },
     /// Leave a group.
@@ -138,8 +143,9 @@ mod tests {
             id: 1,
             to: "ab",
             text: "two\nlines",
+            again: false,
         };
-        insta::assert_snapshot!(send.line().trim_end(), @r#"{"do":"send","id":1,"to":"ab","text":"two\nlines"}"#);
+        insta::assert_snapshot!(send.line().trim_end(), @r#"{"do":"send","id":1,"to":"ab","text":"two\nlines","again":false}"#);
         let again = Order::Again {
             peer: "ab",
             have: None,

@@ -13,13 +13,22 @@ const SPAN: Duration = Duration::from_secs(300);
 /// How many messages may wait here; more wait in the outbox.
 const ROOM: usize = 4_096;
 
+/// A message that waits, or waited.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) message: Outgoing,
+    /// Its place among all that came.
+    place: u64,
+}
+
 /// What waits to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    waiting: HashMap<PeerId, VecDeque<Outgoing>>,
+    waiting: HashMap<PeerId, VecDeque<Queued>>,
     /// The peers with something waiting, in the order of their turns.
     turns: VecDeque<PeerId>,
     count: usize,
+    places: u64,
 }
 
 impl Queues {
@@ -36,22 +45,26 @@ impl Queues {
         if queue.is_empty() {
             self.turns.push_back(message.to.clone());
         }
-        queue.push_back(message);
+        let place = self.places;
+        queue.push_back(Queued { message, place });
+        self.places += 1;
         self.count += 1;
     }
 
-    /// Puts back what did not leave, before anything else of its peer.
-    pub(super) fn put_back(&mut self, message: Outgoing) {
-        let queue = self.waiting.entry(message.to.clone()).or_default();
+    /// Puts back what did not leave, before everything of its peer that came after it.
+    pub(super) fn put_back(&mut self, queued: Queued) {
+        let to = &queued.message.to;
+        let queue = self.waiting.entry(to.clone()).or_default();
         if queue.is_empty() {
-            self.turns.push_front(message.to.clone());
+            self.turns.push_front(to.clone());
         }
-        queue.push_front(message);
+        let later = queue.partition_point(|other| other.place < queued.place);
+        queue.insert(later, queued);
         self.count += 1;
     }
 
     /// Returns the next message of a peer whose turn it is, passing over those that have enough on the wire.
-    pub(super) fn next(&mut self, may: impl Fn(&PeerId) -> bool) -> Option<Outgoing> {
+    pub(super) fn next(&mut self, may: impl Fn(&PeerId) -> bool) -> Option<Queued> {
         for _ in 0..self.turns.len() {
             let peer = self.turns.pop_front()?;
             if !may(&peer) {
@@ -59,14 +72,14 @@ impl Queues {
                 continue;
             }
             let queue = self.waiting.get_mut(&peer)?;
-            let message = queue.pop_front();
+            let queued = queue.pop_front();
             if queue.is_empty() {
                 self.waiting.remove(&peer);
             } else {
                 self.turns.push_back(peer);
             }
-            self.count -= usize::from(message.is_some());
-            return message;
+            self.count -= usize::from(queued.is_some());
+            return queued;
         }
         None
     }
@@ -74,7 +87,8 @@ impl Queues {
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.turns.clear();
         self.count = 0;
-        std::mem::take(&mut self.waiting).into_values().flatten()
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().flatten().map(|queued| queued.message)
     }
 }
 
@@ -136,14 +150,28 @@ mod tests {
             queues.push(message(peer, id));
         }
         let first = queues.next(|_| true).expect("one waits");
-        assert_eq!(first.id, "a");
+        assert_eq!(first.message.id, "a");
         queues.put_back(first);
         let mut order = Vec::new();
-        while let Some(message) = queues.next(|_| true) {
-            order.push(message.id);
+        while let Some(queued) = queues.next(|_| true) {
+            order.push(queued.message.id);
         }
         assert_eq!(order, ["x", "y", "a", "z", "b", "c"]);
         assert_eq!(queues.len(), 0);
+    }
+
+    #[test]
+    fn what_is_put_back_stands_where_it_stood() {
+        let mut queues = Queues::default();
+        for id in ["a", "b", "c", "d"] {
+            queues.push(message(1, id));
+        }
+        let mut taken: Vec<Queued> = (0..3).filter_map(|_| queues.next(|_| true)).collect();
+        taken.swap(0, 1);
+        taken.into_iter().for_each(|queued| queues.put_back(queued));
+        let order = std::iter::from_fn(|| queues.next(|_| true));
+        let order: Vec<String> = order.map(|queued| queued.message.id).collect();
+        assert_eq!(order, ["a", "b", "c", "d"]);
     }
 
     #[test]
@@ -153,7 +181,11 @@ mod tests {
         queues.push(message(2, "x"));
         let busy = message(1, "").to;
         assert_eq!(
-            queues.next(|peer| *peer != busy).expect("the other").id,
+            queues
+                .next(|peer| *peer != busy)
+                .expect("the other")
+                .message
+                .id,
             "x"
         );
         assert!(queues.next(|peer| *peer != busy).is_none());

@@ -128,25 +128,31 @@ impl Bridge {
         }
         self.slowed_until = None;
         while self.flights.len() < FLIGHT {
-            let flights = &self.flights;
+            let (flights, held) = (&self.flights, &self.held);
             let room = |peer: &PeerId| {
-                let theirs = flights.values().filter(|flight| flight.message.to == *peer);
-                theirs.count() < FLIGHT_OF_ONE
+                let is_theirs = |flight: &&Flight| flight.queued.message.to == *peer;
+                let most = if held.contains(peer) {
+                    1
+                } else {
+                    FLIGHT_OF_ONE
+                };
+                flights.values().filter(is_theirs).count() < most
             };
-            let Some(message) = self.queues.next(room) else {
+            let Some(queued) = self.queues.next(room) else {
                 return;
             };
+            let message = &queued.message;
             let text = match std::str::from_utf8(&message.bytes) {
                 Ok(text) if message.to.scheme() == Scheme::Xmtp => text,
                 _ => {
                     let why = format!("{} is not on XMTP, or the message is no text", message.to);
-                    let _ = message.done.send(Err(SendError::Impossible(why)));
+                    let _ = queued.message.done.send(Err(SendError::Impossible(why)));
                     continue;
                 }
             };
             if let Err(until) = self.bucket.take(now) {
                 self.slowed_until = Some(until);
-                self.queues.put_back(message);
+                self.queues.put_back(queued);
                 return;
             }
             self.numbers += 1;
@@ -154,46 +160,52 @@ impl Bridge {
                 id: self.numbers,
                 to: message.to.id(),
                 text,
+                again: self.held.remove(&message.to),
             };
             if !session.process.say(&order) {
-                let _ = message.done.send(Err(SendError::Unreachable(
+                let _ = queued.message.done.send(Err(SendError::Unreachable(
                     "the sidecar does not read".to_owned(),
                 )));
                 return;
             }
-            let flight = Flight {
-                message,
-                since: now,
-            };
+            let flight = Flight { queued, since: now };
             self.flights.insert(self.numbers, flight);
         }
     }
 
     pub(super) fn sending_failed(&mut self, id: u64, kind: Kind, why: &str) {
-        let Some(Flight { message, .. }) = self.flights.remove(&id) else {
+        let Some(Flight { queued, .. }) = self.flights.remove(&id) else {
             return;
         };
         let why = printable(why);
         let error = match kind {
             Kind::RateLimited => {
-                let pause = clock::pause(SLOWED.0, SLOWED.1, self.slowed);
-                self.slowed = self.slowed.saturating_add(1);
-                self.slowed_until = Some(Instant::now() + pause);
-                tracing::warn!(
-                    why,
-                    seconds = pause.as_secs_f32(),
-                    "the network wants us to be slower"
-                );
-                return self.queues.put_back(message);
+                self.slow_down(&why);
+                // What was sent after it comes back the same way, and then this one goes again in front of all of it.
+                self.held.insert(queued.message.to.clone());
+                return self.queues.put_back(queued);
             }
             Kind::Unreachable => SendError::Unreachable(why),
             Kind::Unconfirmed => {
-                tracing::debug!(peer = %message.to, why, "it is not known whether a message arrived");
+                tracing::debug!(peer = %queued.message.to, why, "it is not known whether a message arrived");
                 SendError::Unconfirmed
             }
             Kind::Impossible => SendError::Impossible(why),
         };
-        let _ = message.done.send(Err(error));
+        let _ = queued.message.done.send(Err(error));
+    }
+
+    /// Pauses. What comes back during a pause was sent before it and is no news.
+    fn slow_down(&mut self, why: &str) {
+        let now = Instant::now();
+        if self.slowed_until.is_some_and(|until| until > now) {
+            return;
+        }
+        let pause = clock::pause(SLOWED.0, SLOWED.1, self.slowed);
+        self.slowed = self.slowed.saturating_add(1);
+        self.slowed_until = Some(now + pause);
+        let seconds = pause.as_secs_f32();
+        tracing::warn!(why, seconds, "the network wants us to be slower");
     }
 
     pub(super) fn ask(&mut self, question: Question) {

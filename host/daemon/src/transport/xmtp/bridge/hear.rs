@@ -1,13 +1,16 @@
 //! What the sidecar says, and what follows from it. A frame that cannot be is the end of the sidecar that said it.
 
+use coworker_core::{PeerId, Tier};
 use tokio::time::Instant;
 
 use super::Bridge;
+use crate::clock;
 use crate::report::printable;
 use crate::transport::SendError;
 use crate::transport::xmtp::consent::{Statement, is_id};
 use crate::transport::xmtp::frame::{Frame, Order};
 use crate::transport::xmtp::status::{State, Trouble};
+use crate::trust::sight_of;
 
 impl Bridge {
     pub(super) async fn hear(&mut self, said: Option<Result<Frame, String>>) {
@@ -76,7 +79,7 @@ impl Bridge {
             Frame::Sent { id } => {
                 if let Some(flight) = self.flights.remove(&id) {
                     self.slowed = 0;
-                    let _ = flight.message.done.send(Ok(()));
+                    let _ = flight.queued.message.done.send(Ok(()));
                 }
             }
             Frame::Failed { id, kind, why } => self.sending_failed(id, kind, &why),
@@ -91,15 +94,29 @@ impl Bridge {
                 };
                 let _ = asked.send(found);
             }
-            Frame::Group { id, by } => {
-                // Nothing here speaks in groups yet, so no group is one that we were waiting for.
-                tracing::info!(by = printable(&by), "a group that nobody asked for is left");
-                self.say(&Order::Leave { id: &id });
-            }
+            Frame::Group { id, by } => self.joined(id, &by),
             Frame::Pong {} => {}
             Frame::Trouble { why } => return Err(Trouble::read(&printable(&why))),
         }
         Ok(())
+    }
+
+    /// Leaves a group unless it is by somebody the owner trusts. What is said in it is not read either way: nothing here
+    /// speaks in groups yet.
+    fn joined(&mut self, group: String, by: &str) {
+        let by = format!("xmtp:{by}").parse::<PeerId>().ok();
+        let store = self.options.store.clone();
+        self.joining.push(Box::pin(async move {
+            let row = match &by {
+                Some(peer) => store.peer(peer).await.ok().flatten(),
+                None => None,
+            };
+            let tier = row.map_or(Tier::Untrusted, |row| sight_of(&row, clock::now()).highest());
+            if tier == Tier::Untrusted {
+                tracing::info!(by = ?by.map(|peer| peer.to_string()), "a group that nobody asked for is left");
+            }
+            (group, tier == Tier::Untrusted)
+        }));
     }
 
     pub(super) fn sign(&mut self, id: u64, text: &str) -> Result<(), Trouble> {
