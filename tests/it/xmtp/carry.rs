@@ -1,5 +1,8 @@
 //! The transport alone: order, and what happens between a message's arrival and the host's commit.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ use tokio::sync::oneshot;
 
 use super::network::{node_program, sidecar};
 use crate::peer::{PATIENCE, block_on};
+
+/// Set for the child that is to be killed: where it lives, and its network.
+const CHILD: &str = "COWORKER_TEST_LINK";
 
 /// A node in this process.
 async fn node(folder: &tempfile::TempDir) -> (Node, String) {
@@ -34,7 +40,11 @@ struct Side {
 
 impl Side {
     async fn open(folder: &tempfile::TempDir, name: &str, url: &str) -> Self {
-        let home = Home::create(&folder.path().join(name)).expect("a home");
+        Self::at(&folder.path().join(name), url).await
+    }
+
+    async fn at(folder: &Path, url: &str) -> Self {
+        let home = Home::create(folder).expect("a home");
         let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
         let tasks = Tasks::new();
         let options = xmtp::Options {
@@ -49,6 +59,7 @@ impl Side {
             sends_per_5_min: None,
             offline_hint: None,
             patience: Patience::default(),
+            stays: true,
             home: home.clone(),
         };
         let link = xmtp::open(options, &tasks).await.expect("a transport");
@@ -194,6 +205,77 @@ fn what_the_host_did_not_keep_comes_again() {
         message.kept.send(Kept::Done).expect("the transport waits");
         ann.send(&to, "6").await;
         assert_eq!(text(&bob.next_but(&had).await), "6");
+        ann.close().await;
+        bob.close().await;
+        node.shutdown().await.expect("it stops");
+    });
+}
+
+/// Takes one message, says so, and is killed before it is on disk.
+fn receive_until_killed(place: &str) -> ! {
+    let (home, url) = place.split_once(' ').expect("two words");
+    block_on(async {
+        let mut bob = Side::at(Path::new(home), url).await;
+        tell(&format!("me {}", bob.link.me));
+        let message = bob.next().await;
+        tell(&format!("took {} {}", message.id, text(&message)));
+        std::future::pending().await
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "it is how the child talks to the test")]
+fn tell(line: &str) {
+    // The harness has begun a line of its own.
+    println!("\n{line}");
+}
+
+#[test]
+fn a_host_that_is_killed_before_its_commit_gets_the_message_again() {
+    if let Some(place) = std::env::var_os(CHILD) {
+        receive_until_killed(place.to_str().expect("plain"));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (node, url) = block_on(node(&folder));
+    let home = folder.path().join("bob");
+    let name = concat!(
+        module_path!(),
+        "::a_host_that_is_killed_before_its_commit_gets_the_message_again"
+    );
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", name.split_once("::").expect("a path").1])
+        .args(["--nocapture", "--test-threads=1"])
+        .env(CHILD, format!("{} {url}", home.display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let mut said = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut hear = |what: &str| {
+        let line = said
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.starts_with(what));
+        line.expect("the child goes on")[what.len()..].to_owned()
+    };
+    let to: PeerId = hear("me ").parse().expect("an id");
+    let ann = block_on(async {
+        let ann = Side::open(&folder, "ann", &url).await;
+        ann.send(&to, "one").await;
+        ann
+    });
+    let took = hear("took ");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    block_on(async {
+        let mut bob = Side::open(&folder, "bob", &url).await;
+        assert_eq!(bob.link.me, to);
+        let again = bob.next().await;
+        assert_eq!(took, format!("{} {}", again.id, text(&again)));
+        again.kept.send(Kept::Done).expect("the transport waits");
+        // Once: what comes next is what was sent next.
+        ann.send(&to, "two").await;
+        let next = bob.next().await;
+        assert_eq!(text(&next), "two");
+        next.kept.send(Kept::Done).expect("the transport waits");
         ann.close().await;
         bob.close().await;
         node.shutdown().await.expect("it stops");

@@ -1,5 +1,6 @@
 //! Kill whatever there is, in turn, while calls go on: each is answered once, and nothing runs twice.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,19 +48,22 @@ fn calls_survive_the_death_of_everything_in_turn() {
     // Whoever has met a host knows that it may be asked twice: an old peer would not be.
     bob.owner(json!({ "do": "connect", "target": ann.me, "name": "ann" }));
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let replies = Mutex::new(Vec::<Value>::new());
+    let replies = Mutex::new(Vec::<(String, Value)>::new());
     let (to, caller, server) = (ann.me.clone(), bob.place.home(), ann.place.home());
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..AT_A_TIME)
-            .map(|_| {
-                scope.spawn(|| {
+            .map(|number| {
+                let key = format!("-{number}");
+                let (next, answered, replies) = (&next, &answered, &replies);
+                let (to, caller, server) = (&to, &caller, &server);
+                scope.spawn(move || {
                     while next.fetch_add(1, Ordering::SeqCst) < CALLS {
                         let call = json!({
-                            "do": "call", "peer": to, "skill": "ports", "input": { "mode": "count" }, "timeout": "100s",
+                            "do": "call", "peer": to, "skill": "ports", "input": { "mode": "count", "key": key }, "timeout": "100s",
                         });
-                        let answer = ask_at(&caller, call)
-                            .unwrap_or_else(|why| panic!("{why:?}\n{}\n{}", told(&server), told(&caller)));
-                        replies.lock().expect("whole").push(answer["reply"].clone());
+                        let answer = ask_at(caller, call)
+                            .unwrap_or_else(|why| panic!("{why:?}\n{}\n{}", told(server), told(caller)));
+                        replies.lock().expect("whole").push((key.clone(), answer["reply"].clone()));
                         answered.fetch_add(1, Ordering::SeqCst);
                     }
                 })
@@ -82,12 +86,19 @@ fn calls_survive_the_death_of_everything_in_turn() {
     });
     let replies = replies.into_inner().expect("whole");
     assert_eq!(replies.len(), CALLS);
-    let is_interrupted = |reply: &&Value| reply["error_code"] == "INTERRUPTED";
+    let is_interrupted = |(_, reply): &&(String, Value)| reply["error_code"] == "INTERRUPTED";
     let interrupted = replies.iter().filter(is_interrupted).count();
-    let counted = replies
-        .iter()
-        .filter(|reply| reply["result"]["count"].is_u64());
-    assert_eq!(counted.count() + interrupted, CALLS, "{replies:?}");
+    let mut counts = BTreeMap::<&str, Vec<u64>>::new();
+    for (key, reply) in replies.iter().filter(|reply| !is_interrupted(reply)) {
+        let count = reply["result"]["count"].as_u64();
+        let count = count.unwrap_or_else(|| panic!("neither counted nor interrupted: {reply}"));
+        counts.entry(key).or_default().push(count);
+    }
+    // A run is counted with its answer: one that was answered twice, or ran twice and left its mark twice, would show.
+    for (key, counts) in counts {
+        let once: Vec<u64> = (1..=counts.len() as u64).collect();
+        assert_eq!(counts, once, "{key}");
+    }
     // Two deaths of the host interrupt what ran then, and nothing else.
     assert!(
         interrupted <= 2 * AT_A_TIME,

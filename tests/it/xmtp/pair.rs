@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::network::{Member, Node, kill};
+use crate::peer::until;
 use crate::support::Place;
 
 /// How long anything that was killed may take to be back: the bound that users are promised.
@@ -86,6 +87,53 @@ fn what_was_asked_while_a_host_was_down_is_answered_when_it_is_back() {
             assert_eq!(answer["reply"]["result"], json!({ "n": n }));
         }
     });
+}
+
+/// How many requests wait for a host, from each of two peers.
+const WAITING: u64 = 500;
+
+#[test]
+fn a_thousand_requests_wait_for_a_host_and_are_handled_in_the_order_of_each_peer() {
+    let (_place, node, mut ann, bob) = pair(&["echo.wasm"]);
+    let eve = Member::join("eve", &node, &[]);
+    ann.trust(&eve, "privileged");
+    eve.owner(json!({ "do": "connect", "target": ann.me }));
+    ann.kill();
+    for n in 0..WAITING {
+        for side in [&bob, &eve] {
+            side.owner(json!({
+                "do": "delegate", "peer": ann.me, "skill": "echo", "input": { "n": n },
+            }));
+        }
+    }
+    let in_state = |side: &Member, state: &str| {
+        let rows = side.owner(json!({ "do": "delegated", "limit": WAITING }));
+        let rows = rows.as_array().expect("a list").iter();
+        rows.filter(|row| row["state"] == state).count() as u64
+    };
+    for side in [&bob, &eve] {
+        until("the network has them all", || {
+            (in_state(side, "sent") == WAITING).then_some(())
+        });
+    }
+    ann.serve();
+    for side in [&bob, &eve] {
+        until("all are done", || {
+            (in_state(side, "done") == WAITING).then_some(())
+        });
+    }
+    let tasks = ann.place.tasks();
+    for side in [&bob, &eve] {
+        // The newest are first.
+        let theirs = tasks.iter().rev().filter(|task| task["peer"] == side.me);
+        let handled: Vec<Value> = theirs
+            .map(|task| ann.place.task(task)["reply"]["result"]["n"].clone())
+            .collect();
+        let sent: Vec<Value> = (0..WAITING).map(Value::from).collect();
+        let skip = handled.len() - sent.len();
+        assert!(handled[..skip].iter().all(Value::is_null), "{handled:?}");
+        assert_eq!(handled[skip..], sent);
+    }
 }
 
 #[test]
