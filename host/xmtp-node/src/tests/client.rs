@@ -137,6 +137,12 @@ impl Client {
         self.call(MLS, "SendWelcomeMessages", ask).await
     }
 
+    /// Sends welcomes as they are, whether they are any or not.
+    pub(super) async fn welcome_bytes(&self, messages: Vec<Bytes>) -> Result<Empty, Status> {
+        let ask = RawWelcomes { messages };
+        self.call(MLS, "SendWelcomeMessages", ask).await
+    }
+
     pub(super) async fn query(
         &self,
         topic: &[u8],
@@ -190,6 +196,13 @@ impl Client {
         let ask = Request::new(SubscribeRequest { filters });
         Ok(grpc.server_streaming(ask, path, codec).await?.into_inner())
     }
+}
+
+/// A request to send welcomes that were not taken apart.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RawWelcomes {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    messages: Vec<Bytes>,
 }
 
 /// Returns what a subscriber hears next. A test whose message is lost fails instead of waiting for ever.

@@ -20,6 +20,7 @@ use crate::identity::check_update;
 use crate::mls::{check_key_package, read_message};
 use crate::proto::Empty;
 use crate::proto::identity::IdentityUpdate;
+use crate::proto::mls::WelcomeInput;
 use crate::{Node, NodeConfig};
 
 /// Returns a digest of every row of every table.
@@ -307,6 +308,40 @@ fn spoilt_welcomes_change_nothing() {
             rig.client.welcome(vec![good, welcome]),
         );
     }
+}
+
+/// Returns whether a node can see that this is no welcome. What it says is sealed for whom it is to.
+fn is_no_welcome(input: &WelcomeInput) -> bool {
+    let (to, data) = match (&input.v1, &input.pointer) {
+        (Some(v1), None) => (&v1.installation_key, &v1.data),
+        (None, Some(pointer)) => (&pointer.installation_key, &pointer.welcome_pointer),
+        _ => return true,
+    };
+    data.is_empty() || !(1..=64).contains(&to.len())
+}
+
+#[test]
+fn welcomes_with_spoilt_bytes_change_nothing() {
+    let rig = Rig::new(|_| {});
+    let welcomes = captured::welcomes();
+    let mut good = welcomes[1].clone();
+    good.v1.as_mut().expect("version 1").data = "new".into();
+    let good = Bytes::from(good.encode_to_vec());
+    let refused = std::cell::Cell::new(0);
+    proptest!(ProptestConfig::with_cases(200), |(how in spoil(), which in any::<Index>())| {
+        let original = which.get(&welcomes).encode_to_vec();
+        let spoilt = how.apply(&original);
+        let codes: &[Code] = match WelcomeInput::decode(spoilt.clone()) {
+            Ok(read) if is_no_welcome(&read) => &[Code::InvalidArgument],
+            Ok(_) => return Ok(()),
+            // What takes requests apart comes before what reads them.
+            Err(_) => &[Code::Internal],
+        };
+        refused.set(refused.get() + 1);
+        // The one before it is good, and goes the same way.
+        rig.refuses(codes, rig.client.welcome_bytes(vec![good.clone(), spoilt]));
+    });
+    assert!(refused.get() > 50, "{} were refused", refused.get());
 }
 
 #[test]
