@@ -1,8 +1,10 @@
-//! Nodes: the one that a host runs by itself, who takes it over, one that has forgotten everybody, and the command.
+//! Nodes: the one that a host runs by itself, who takes it over, one that has forgotten everybody, and the
+//! command; and when a host takes this network without being told.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use coworker_core::InviteCode;
 use serde_json::{Value, json};
 
 use super::network::{Member, Node, node_program, sidecar};
@@ -10,14 +12,19 @@ use crate::hosts::ask_at;
 use crate::peer::until;
 use crate::support::{Place, Serving, free_port};
 
-/// Makes a home that is to run a node of its user where none answers, and serves it.
-fn host(name: &str, port: u16, data: &Path) -> Member {
-    let place = Place::configured(&format!(
+/// Returns the configuration of a home that is to run a node of its user where none answers.
+fn config(name: &str, port: u16) -> String {
+    format!(
         "[host]\nname = \"{name}\"\ndefault_visibility = \"exposed\"\n\
          [xmtp]\nnode = \"http://127.0.0.1:{port}\"\nsidecar = \"{}\"\nnode_program = \"{}\"\n",
         sidecar().display(),
         node_program().display()
-    ));
+    )
+}
+
+/// Makes such a home and serves it.
+fn host(name: &str, port: u16, data: &Path) -> Member {
+    let place = Place::configured(&config(name, port));
     place.drop_in("echo.wasm", "echo.wasm");
     let serving = serve(&place, data);
     let me = serving.me().to_owned();
@@ -138,4 +145,65 @@ fn the_command_runs_a_node_for_this_machine_alone_unless_told() {
     std::net::TcpStream::connect(address).expect("it listens");
     let ended = Serving::of(child, ready).terminate();
     assert_eq!(ended.code(), Some(0));
+}
+
+/// Returns what a host said about its network when it started.
+fn said(place: &Place) -> String {
+    let log = std::fs::read_to_string(place.path("serve.log")).expect("ours");
+    let mut lines = log
+        .lines()
+        .filter(|line| line.starts_with("no network is configured"));
+    lines.next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_plain_serve_takes_xmtp_where_it_is_installed_and_says_what_it_takes() {
+    let place = Place::with_home();
+    let serving = place.serve(&[]);
+    assert_eq!(serving.ready["transport"], "loopback");
+    insta::assert_snapshot!(said(&place), @"no network is configured, and the XMTP client is not installed: using loopback, which reaches hosts of this machine; for XMTP run `coworker-host bridge setup`, and serve again");
+    drop(serving);
+    for arguments in [&["--transport", "loopback"][..], &["--quiet"]] {
+        let serving = place.serve(arguments);
+        assert_eq!(
+            (serving.ready["transport"].as_str(), said(&place)),
+            (Some("loopback"), String::new())
+        );
+    }
+
+    let (data, whole) = (place.path("data"), config("ann", free_port()));
+    let more = [("XDG_DATA_HOME", data.as_path())];
+    let serve = |config: &str| {
+        place.write("home/config.toml", config);
+        place.serve_with(&[], &more)
+    };
+    // A client, and nothing to run it.
+    let node = format!("\"{}\"", node_program().display());
+    let serving = serve(&whole.replace(&node, "\"/nowhere\""));
+    assert_eq!(serving.ready["transport"], "loopback");
+    let missing = said(&place);
+    assert!(
+        missing.contains("/nowhere is no Node.js") && missing.contains("install Node.js 22"),
+        "{missing}"
+    );
+    drop(serving);
+    let serving = serve(&whole);
+    assert_eq!(serving.ready["transport"], "xmtp");
+    insta::assert_snapshot!(said(&place), @"no network is configured: using `local`, a node of this machine; set `[xmtp] env` to be reached from others");
+    let me = serving.me().to_owned();
+    drop(serving);
+    // Peers know this home by its inbox now, also while something is missing and where no host runs.
+    let serving = serve(&whole.replace(&node, "\"/nowhere\""));
+    assert_eq!(
+        (serving.me(), &serving.ready["transport"]),
+        (me.as_str(), &json!("xmtp"))
+    );
+    drop(serving);
+    let invite = place
+        .command(&["--json", "invite"])
+        .output()
+        .expect("it runs");
+    let invite: Value = serde_json::from_slice(&invite.stdout).expect("one document");
+    let code = InviteCode::decode(invite["code"].as_str().expect("a code")).expect("a code");
+    assert_eq!(code.inbox_id.map(|inbox| format!("xmtp:{inbox}")), Some(me));
 }

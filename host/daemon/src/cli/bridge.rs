@@ -90,7 +90,9 @@ async fn setup(context: &Context, home: &Home, options: Setup) -> Result<(), Fai
             "node",
             &printable(&format!("{} at {}", node.version, node.path.display())),
         );
-        ui.advise("next: run `coworker-host serve --env local`, or configure `[xmtp] env`");
+        ui.advise(
+            "next: run `coworker-host serve`; set `[xmtp] env` to be reached from other machines",
+        );
     });
     Ok(())
 }

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use super::Context;
 use super::ui::Latest;
-use crate::config::{Config, Settings, overrides};
+use crate::config::{Config, Settings, Transport, overrides};
 use crate::control::{Client, Progress, Request};
 use crate::home::Home;
 use crate::host::Host;
 use crate::report::Failure;
+use crate::transport::xmtp::{Record, SidecarFolder, Trouble};
 
 /// Notes that may wait to be shown.
 const NOTES: usize = 16;
@@ -44,7 +45,8 @@ pub(super) async fn ask_running(
 
 /// Opens the home, carries the request out, and closes it again.
 async fn ask_here(context: &Context, home: Home, request: Request) -> Result<Value, Failure> {
-    let config = load(&home)?;
+    let mut config = load(&home)?;
+    choose(&home, &mut config).await;
     let latest = Latest::default();
     let (progress, mut notes) = Progress::channel(NOTES);
     let work = async {
@@ -71,6 +73,23 @@ async fn carry_out(
     progress: Progress,
 ) -> Result<Value, Failure> {
     host.handle(request, &progress).await
+}
+
+/// Decides what carries messages where the owner has not: XMTP where its client is installed, or where peers know this home
+/// by its inbox already. Returns what is missing for that otherwise.
+pub(super) async fn choose(home: &Home, config: &mut Config) -> Option<Trouble> {
+    if config.host.transport.is_some() || config.xmtp.env.is_some() {
+        return None;
+    }
+    if !Record::exists(home, config.xmtp.env().name()) {
+        let sidecar = SidecarFolder::locate(home, config.xmtp.sidecar().as_deref());
+        let named = config.xmtp.node_program();
+        if let Err(missing) = sidecar.ready(home, named.as_deref()).await {
+            return Some(missing);
+        }
+    }
+    config.host.transport = Some(Transport::Xmtp);
+    None
 }
 
 /// Reads the configuration of a home.

@@ -34,7 +34,7 @@ pub(super) struct Options {
     paths: Vec<PathBuf>,
     /// The network that carries messages
     ///
-    /// [default: as configured; else xmtp with --env, loopback without]
+    /// [default: as configured; else xmtp with --env or where its client is installed, loopback without]
     #[arg(long, value_enum)]
     transport: Option<Transport>,
     /// The XMTP network [default: as configured, else local]
@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     if config.log.format == LogFormat::Json {
         context.ui.advise_in_log();
     }
-    choose(context, &mut config, options.transport, options.env);
+    choose(context, &home, &mut config, options.transport, options.env).await;
     let mut paths = Vec::new();
     for path in options.paths {
         paths.push(
@@ -90,9 +90,10 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     leave(server.shutdown(), &mut signals).await
 }
 
-/// Puts what the command line says about the network over what the file says.
-fn choose(
+/// Puts what the command line says about the network over what the file says, and what is there under both.
+async fn choose(
     context: &Context,
+    home: &Home,
     config: &mut Config,
     transport: Option<Transport>,
     env: Option<XmtpEnv>,
@@ -101,7 +102,13 @@ fn choose(
     // A network that was named is one that is meant.
     let meant = env.map(|_| Transport::Xmtp);
     config.host.transport = transport.or(meant).or(config.host.transport);
-    if config.transport() == Transport::Xmtp && config.xmtp.env.is_none() {
+    if let Some(missing) = reach::choose(home, config).await {
+        let hint = missing.hint.unwrap_or("see `coworker-host bridge status`");
+        context.ui.advise(&printable(&format!(
+            "no network is configured, and {}: using loopback, which reaches hosts of this machine; for XMTP {hint}, and serve again",
+            missing.why
+        )));
+    } else if config.transport() == Transport::Xmtp && config.xmtp.env.is_none() {
         context.ui.advise(
             "no network is configured: using `local`, a node of this machine; set `[xmtp] env` to be reached from others",
         );

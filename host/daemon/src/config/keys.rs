@@ -39,7 +39,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "host.transport",
-        "What carries messages: `loopback` to hosts of this machine, `xmtp` to hosts anywhere; `xmtp` once `xmtp.env` is set",
+        "What carries messages: `loopback` to hosts of this machine, `xmtp` to hosts anywhere; `xmtp` once `xmtp.env` is set or its client is installed",
     ),
     (
         "host.provider",

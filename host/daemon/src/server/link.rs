@@ -24,7 +24,7 @@ pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failu
                 })
         }
         Transport::Xmtp => {
-            let options = options(opened)?;
+            let options = options(opened, serving)?;
             // A command that finds no network says so; a host that stays makes one.
             let runs_node = serving && opened.config.xmtp.run_node;
             let url = options.url.clone().filter(|_| runs_node);
@@ -48,7 +48,7 @@ pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failu
     }
 }
 
-fn options(opened: &OpenHome) -> Result<xmtp::Options, Failure> {
+fn options(opened: &OpenHome, serving: bool) -> Result<xmtp::Options, Failure> {
     let (home, config) = (&opened.home, &opened.config.xmtp);
     let env = config.env();
     let purpose = format!("coworker-host xmtp database of {} v1", env.name());
@@ -65,6 +65,7 @@ fn options(opened: &OpenHome) -> Result<xmtp::Options, Failure> {
         offline_hint: (env == XmtpEnv::Local)
             .then_some("run `coworker-host node`, or check `[xmtp] node`"),
         patience: xmtp::Patience::default(),
+        stays: serving,
         home: home.clone(),
     })
 }

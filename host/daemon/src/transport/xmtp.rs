@@ -88,6 +88,8 @@ pub struct Options {
     pub offline_hint: Option<&'static str>,
     /// How long things may take.
     pub patience: Patience,
+    /// Whether to wait for a network that does not answer, the first time. A command does not.
+    pub stays: bool,
 }
 
 /// Somebody wants to know whose inbox a wallet has.
@@ -154,7 +156,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
     let known = options.record.me();
     first.inbox = known.as_ref().map(|me| me.id().to_owned());
     let (told, status) = watch::channel(first);
-    let patience = options.patience.first;
+    let (patience, stays) = (options.patience.first, options.stays);
     let bridge = Bridge::new(
         options,
         Cursors::new(rows),
@@ -166,7 +168,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
     tasks.spawn(bridge.run());
     let me = match known {
         Some(me) => me,
-        None => registered(status.clone(), patience).await?,
+        None => registered(status.clone(), patience, stays).await?,
     };
     Ok(Link {
         me,
@@ -184,13 +186,12 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
 async fn registered(
     mut status: watch::Receiver<Status>,
     patience: Duration,
+    stays: bool,
 ) -> Result<PeerId, TransportError> {
-    let done = |status: &Status| {
-        status.state == State::Ready
-            || matches!(
-                status.state,
-                State::Missing | State::Broken | State::Stopped
-            )
+    let done = |status: &Status| match status.state {
+        State::Ready | State::Missing | State::Broken | State::Stopped => true,
+        State::Offline => !stays,
+        State::Starting | State::Restarting => false,
     };
     // Whether it is done or not in time, the last status says how it is.
     let _ = tokio::time::timeout(patience, status.wait_for(done)).await;

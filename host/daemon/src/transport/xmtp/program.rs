@@ -66,6 +66,15 @@ impl SidecarFolder {
         self.path.join("index.mjs")
     }
 
+    /// Returns the Node.js that would run what is installed here, or what is missing.
+    ///
+    /// # Errors
+    /// If the client or a Node.js is missing.
+    pub async fn ready(&self, home: &Home, named: Option<&Path>) -> Result<NodeProgram, Trouble> {
+        self.prepare(home)?;
+        NodeProgram::find(named, &self.path).await
+    }
+
     /// Makes sure that what this program carries is what lies there, and that the packages fit it.
     pub(super) fn prepare(&self, home: &Home) -> Result<(), Trouble> {
         let sdk = self.path.join("node_modules/@xmtp/node-sdk/package.json");

@@ -27,6 +27,11 @@ impl Record {
         })
     }
 
+    /// Returns whether a home has an inbox on a network. Looks, and makes nothing.
+    pub fn exists(home: &Home, env: &str) -> bool {
+        home.xmtp().join(env).join("inbox").is_file()
+    }
+
     /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
