@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     if config.log.format == LogFormat::Json {
         context.ui.advise_in_log();
     }
-    choose(context, &home, &mut config, options.transport, options.env).await;
+    let told = choose(&home, &mut config, options.transport, options.env).await;
     let mut paths = Vec::new();
     for path in options.paths {
         paths.push(
@@ -79,6 +79,9 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
         server = Server::bind(home, config, serve) => server?,
         () = signals.next() => return Ok(()),
     };
+    if let Some(told) = told {
+        context.ui.advise(&told);
+    }
     tokio::select! {
         told = tell(context, &server) => told?,
         () = signals.next() => return leave(server.shutdown(), &mut signals).await,
@@ -90,29 +93,29 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     leave(server.shutdown(), &mut signals).await
 }
 
-/// Puts what the command line says about the network over what the file says, and what is there under both.
+/// Puts what the command line says about the network over what the file says, and what is there under both. Returns what
+/// the owner should know about a network that nobody chose.
 async fn choose(
-    context: &Context,
     home: &Home,
     config: &mut Config,
     transport: Option<Transport>,
     env: Option<XmtpEnv>,
-) {
+) -> Option<String> {
     config.xmtp.env = env.or(config.xmtp.env);
     // A network that was named is one that is meant.
     let meant = env.map(|_| Transport::Xmtp);
     config.host.transport = transport.or(meant).or(config.host.transport);
     if let Some(missing) = reach::choose(home, config).await {
         let hint = missing.hint.unwrap_or("see `coworker-host bridge status`");
-        context.ui.advise(&printable(&format!(
+        return Some(printable(&format!(
             "no network is configured, and {}: using loopback, which reaches hosts of this machine; for XMTP {hint}, and serve again",
             missing.why
         )));
-    } else if config.transport() == Transport::Xmtp && config.xmtp.env.is_none() {
-        context.ui.advise(
-            "no network is configured: using `local`, a node of this machine; set `[xmtp] env` to be reached from others",
-        );
     }
+    let unnamed = config.transport() == Transport::Xmtp && config.xmtp.env.is_none();
+    unnamed.then(|| {
+        "no network is configured: using `local`, a node of this machine; set `[xmtp] env` to be reached from others".to_owned()
+    })
 }
 
 /// Says who we are at once, and what each tier sees when everything that is there was looked at.
