@@ -171,6 +171,10 @@ fn what_the_caller_said_is_not_counted() {
     // More than it said is.
     let longer = passage(text, 800, 260);
     assert!(is_run(&index.inspect(longer, part)));
+    // What it said in two parts it may have in one: each of them is known.
+    let (first, second) = part.split_at(part.len() / 2);
+    let turned = format!("{second} and before that {first}");
+    assert_eq!(index.inspect(part, &turned).leak, None);
     // Words that it knows one by one are not a text that it knows.
     let words: Vec<&str> = part.split(' ').rev().collect();
     assert!(is_run(&index.inspect(part, &words.join(" "))));
