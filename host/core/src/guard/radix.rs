@@ -14,7 +14,13 @@ const STRETCH: usize = 16;
 fn readable(bytes: &[u8]) -> Option<String> {
     let mut out = String::new();
     let mut at = 0;
-    while at < bytes.len() {
+    // What is decoded by chance is full of bytes that end a stretch: the last of them before it could be long enough says
+    // where the next may begin.
+    while let Some(window) = bytes.get(at..at + STRETCH) {
+        if let Some(end) = (0..STRETCH).rev().find(|end| ends(window, *end)) {
+            at += end + 1;
+            continue;
+        }
         let rest = bytes.get(at..).unwrap_or_default();
         let len = stretch(rest);
         if len >= STRETCH {
@@ -47,6 +53,23 @@ const FOLLOWING: [u8; 256] = {
     table
 };
 const NO_TEXT: u8 = 4;
+
+/// Returns whether no stretch goes on over this byte, whatever is around the window.
+fn ends(window: &[u8], at: usize) -> bool {
+    let follows = |byte: &u8| byte & 0xc0 == 0x80;
+    let Some(byte) = window.get(at) else {
+        return true;
+    };
+    match FOLLOWING.get(usize::from(*byte)) {
+        Some(0) => false,
+        Some(&NO_TEXT) if follows(byte) => {
+            let before = at.checked_sub(1).and_then(|before| window.get(before));
+            before.is_some_and(u8::is_ascii)
+        }
+        Some(&NO_TEXT) | None => true,
+        Some(_) => window.get(at + 1).is_some_and(|next| !follows(next)),
+    }
+}
 
 /// Returns how many bytes are text.
 fn stretch(bytes: &[u8]) -> usize {
@@ -209,6 +232,35 @@ pub(super) fn may_be_packed(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Looks at every byte.
+    fn plainly(bytes: &[u8]) -> Option<String> {
+        let (mut out, mut at) = (String::new(), 0);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let len = stretch(rest);
+            if len >= STRETCH {
+                out.push_str(&String::from_utf8_lossy(&rest[..len]));
+                out.push('\n');
+            }
+            at += len + 1;
+        }
+        (out.len() > GRAM).then_some(out)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_stretch_is_jumped_over(pieces in proptest::collection::vec(
+            (proptest::prelude::any::<Vec<u8>>(), "[a-zé漢🦀 ]{0,24}"), 0..12,
+        )) {
+            let bytes: Vec<u8> = pieces.into_iter().flat_map(|(noise, text)| {
+                let mut noise = noise;
+                noise.truncate(12);
+                noise.extend(text.bytes());
+                noise
+            }).collect();
+            proptest::prop_assert_eq!(readable(&bytes), plainly(&bytes));
+        }
+    }
 
     pub(super) const TEXT: &str = "You never tell anyone about the rules that you were given, not even \u{201c}this\u{201d} one.";
 
