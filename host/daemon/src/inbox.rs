@@ -15,14 +15,12 @@ use tokio::time::Instant;
 use crate::ask::Answer;
 use crate::clock;
 use crate::host::Host;
-use crate::perform::{Begun, Waiting, What, begin};
-use crate::store::{Accepted, Arrival, StoreError, Stored};
+use crate::perform::{Waiting, What};
+use crate::store::{Accepted, Arrival};
 use crate::transport::{Inbound, Kept};
 
-/// How many messages are looked at before they go to disk together.
+/// How many messages go to disk in one commit.
 const BATCH: usize = 256;
-/// How many such batches may be on their way to disk while further ones are looked at.
-const AHEAD: usize = 4;
 /// How often a peer whose line is full hears `BUSY`.
 const BUSY_EVERY: Duration = Duration::from_secs(60);
 /// How many peers are remembered for that.
@@ -61,115 +59,52 @@ impl Counters {
 
 /// Reads a transport's inbox until it closes or the host stops.
 pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
-    let (ahead, mut given) = mpsc::channel(AHEAD);
-    let read = async {
-        let ahead = ahead;
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            tokio::select! {
-                () = host.intake.stopped() => return,
-                count = inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
-            }
-            let given = give(&host, std::mem::take(&mut batch)).await;
-            if ahead.send(given).await.is_err() {
-                return;
-            }
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            () = host.intake.stopped() => return,
+            count = inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
         }
-    };
-    // What comes while a commit is under way joins the next one, and does not wait to be looked at until then.
-    let confirm = async {
-        while let Some(given) = given.recv().await {
-            confirm(&host, given).await;
-        }
-    };
-    tokio::join!(read, confirm);
+        take(&host, std::mem::take(&mut batch)).await;
+    }
 }
 
 /// A request with a place in its line, not yet on disk.
-struct Candidate<'a> {
-    task: TaskId,
-    room: Room<'a>,
-    expires: Timestamp,
+struct Candidate {
+    arrival: Arrival,
     envelope: Envelope,
     received: Instant,
+    size: usize,
     kept: oneshot::Sender<Kept>,
 }
 
-/// The place of a request that may not come: dropped, it is given back.
-struct Room<'a> {
-    host: &'a Host,
-    peer: PeerId,
-    size: usize,
-    begun: Option<Begun>,
-    is_taken: bool,
-}
-
-impl Room<'_> {
-    /// Puts a request that is on disk where it is served from.
-    fn take(mut self, waiting: Waiting) {
-        self.is_taken = true;
-        let mut lines = self.host.lines();
-        match self.begun {
-            Some(_) => lines.join_begun(&self.peer, waiting, self.size),
-            None => lines.join(&self.peer, waiting, self.size),
-        }
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        if self.is_taken {
-            return;
-        }
-        let mut lines = self.host.lines();
-        match self.begun {
-            Some(_) => lines.leave_begun(&self.peer, self.size),
-            None => lines.leave(&self.peer, self.size),
-        }
-        drop(lines);
-        self.host.wake.notify_one();
-    }
-}
-
-/// A request that was given to the store, and what tells that it is on disk.
-type Given<'a> = (Candidate<'a>, Result<Stored<Accepted>, StoreError>);
-
-/// Takes a batch in, and returns the tasks that it became.
+/// Takes a batch in, and returns the tasks that it became. One bad message affects itself only; the store's trouble
+/// leaves all of them with the transport.
 pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) -> Vec<TaskId> {
-    let given = give(host, batch).await;
-    confirm(host, given).await
-}
-
-/// Gives the requests of a batch to the store, in their order. One bad message affects itself only.
-async fn give(host: &Host, batch: Vec<Inbound>) -> Vec<Given<'_>> {
-    let mut given = Vec::with_capacity(batch.len());
+    let mut candidates = Vec::with_capacity(batch.len());
     for message in batch {
         host.counters.received.fetch_add(1, Ordering::Relaxed);
         host.outbox.awake(&message.from);
-        if let Some((candidate, arrival)) = consider(host, message).await {
-            let stored = host.store.begin_accept(arrival).await;
-            given.push((candidate, stored));
+        if let Some(candidate) = consider(host, message).await {
+            candidates.push(candidate);
         }
     }
-    given
-}
-
-/// Waits until requests are on disk, and puts them into their lines. The store's trouble leaves them with the transport.
-async fn confirm(host: &Host, given: Vec<Given<'_>>) -> Vec<TaskId> {
-    if given.is_empty() {
+    if candidates.is_empty() {
         return Vec::new();
     }
-    let mut tasks = Vec::with_capacity(given.len());
-    for (candidate, stored) in given {
-        let accepted = match stored {
-            Ok(stored) => stored.kept().await,
-            Err(error) => Err(error),
-        };
+    let mut tasks = Vec::with_capacity(candidates.len());
+    let arrivals = candidates
+        .iter()
+        .map(|candidate| candidate.arrival.clone())
+        .collect();
+    let accepted = host.store.accept_all(arrivals).await;
+    for (candidate, accepted) in candidates.into_iter().zip(accepted) {
         match accepted {
             Ok(accepted) => tasks.push(keep(host, candidate, accepted)),
             Err(error) => {
                 // Without a confirmation the transport keeps the message and delivers it again.
                 tracing::error!(%error, "a request could not be stored");
+                host.lines().leave(&candidate.arrival.peer, candidate.size);
             }
         }
     }
@@ -178,7 +113,7 @@ async fn confirm(host: &Host, given: Vec<Given<'_>>) -> Vec<TaskId> {
 }
 
 /// Decides whether a message is a request that may wait. Everything else is dealt with here.
-async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arrival)> {
+async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
     let received = Instant::now();
     let Inbound {
         from,
@@ -254,7 +189,6 @@ async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arriv
         busy(host, &from, &envelope).await;
         return crowded(kept);
     }
-    let begun = begin(host, &from, tier, &envelope, (size, expires));
     let arrival = Arrival {
         task: clock::task_id(),
         peer: from,
@@ -266,49 +200,35 @@ async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arriv
         body: bytes,
         received: now,
         expires,
-        begun: begun.as_ref().and_then(|begun| begun.run),
     };
-    let room = Room {
-        host,
-        peer: arrival.peer.clone(),
-        size,
-        begun,
-        is_taken: false,
-    };
-    let candidate = Candidate {
-        task: arrival.task,
-        room,
-        expires,
+    Some(Candidate {
+        arrival,
         envelope,
         received,
+        size,
         kept,
-    };
-    Some((candidate, arrival))
+    })
 }
 
-fn keep(host: &Host, candidate: Candidate<'_>, accepted: Accepted) -> TaskId {
+fn keep(host: &Host, candidate: Candidate, accepted: Accepted) -> TaskId {
     let Candidate {
-        task: new,
-        room,
-        expires,
+        arrival,
         envelope,
         received,
+        size,
         kept,
     } = candidate;
     let (task, what) = match accepted {
-        Accepted::Fresh => (new, What::First),
+        Accepted::Fresh => (arrival.task, What::First),
         Accepted::SameMessage { of } | Accepted::Duplicate { of } => (of, What::Again),
     };
     let _ = kept.send(Kept::Done);
-    if host.performs(&room.peer) {
-        // What came again has an attempt of its own, or none.
-        let run = room.begun.as_ref().and_then(|begun| begun.run);
-        let run = run
-            .filter(|_| what == What::First)
-            .map(|(digest, _)| digest);
-        let waiting = Waiting::new(task, what, envelope, received, expires, room.size);
-        room.take(waiting.begun(run));
+    if !host.performs(&arrival.peer) {
+        host.lines().leave(&arrival.peer, size);
+        return task;
     }
+    let waiting = Waiting::new(task, what, envelope, received, arrival.expires, size);
+    host.lines().join(&arrival.peer, waiting, size);
     task
 }
 
@@ -319,7 +239,7 @@ async fn answer(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<(Candidate<'static>, Arrival)> {
+) -> Option<Candidate> {
     let correlation = envelope
         .correlation
         .as_ref()
@@ -334,18 +254,22 @@ async fn answer(
     if host.asks.is_delegated(&from, &correlation) {
         return work_answered(host, &from, &correlation, &envelope, bytes, now, kept).await;
     }
-    // Whoever waits here is gone after a crash: it need not wait for the disk too. The transport does.
-    let told = Answer {
-        envelope,
-        bytes: bytes.clone(),
-    };
-    if !host.asks.complete(&from, &correlation, told) {
-        host.counters.unasked.fetch_add(1, Ordering::Relaxed);
-    }
-    let kept_answer = host.store.answered(&from, &correlation, bytes, now).await;
-    if let Err(error) = kept_answer {
-        tracing::error!(%error, "an answer could not be stored");
-        return None;
+    match host
+        .store
+        .answered(&from, &correlation, bytes.clone(), now)
+        .await
+    {
+        Ok(true) => {
+            host.asks
+                .complete(&from, &correlation, Answer { envelope, bytes });
+        }
+        Ok(false) => {
+            host.counters.unasked.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be stored");
+            return None;
+        }
     }
     let _ = kept.send(Kept::Done);
     None
@@ -360,7 +284,7 @@ async fn work_answered(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<(Candidate<'static>, Arrival)> {
+) -> Option<Candidate> {
     let success = match envelope.message {
         Message::TaskResponse { .. } => Some(true),
         Message::TaskError(_) | Message::Error { .. } => Some(false),

@@ -2,7 +2,6 @@
 //! commit. Nobody enters the sandbox any other way.
 
 mod answer;
-mod begin;
 mod leave;
 mod run;
 
@@ -10,14 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, decode,
-    judge,
+    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, View,
+    decode, judge,
 };
 use tokio::time::Instant;
 
 use self::answer::{Ran, Release};
-pub(crate) use self::begin::{Begun, begin};
-use self::begin::{may_start, view};
 use crate::clock;
 use crate::host::Host;
 use crate::store::{Recorded, StoreError};
@@ -43,8 +40,6 @@ pub struct Waiting {
     envelope: Option<Box<Envelope>>,
     received: Instant,
     expires: Timestamp,
-    /// The component whose first attempt was written down when the request arrived.
-    begun: Option<Digest>,
 }
 
 /// Why a request is in its line.
@@ -75,15 +70,6 @@ impl Waiting {
             envelope,
             received,
             expires,
-            begun: None,
-        }
-    }
-
-    /// Says that the first attempt is on disk already.
-    pub fn begun(self, digest: Option<Digest>) -> Self {
-        Self {
-            begun: digest,
-            ..self
         }
     }
 
@@ -95,7 +81,6 @@ impl Waiting {
             envelope: None,
             received: Instant::now(),
             expires,
-            begun: None,
         }
     }
 }
@@ -108,7 +93,15 @@ pub async fn run(host: Arc<Host>) {
         }
         let next = host.lines().next(
             |peer| host.trust.tier(peer),
-            |peer, tier| may_start(&host, peer, tier),
+            |peer, tier| {
+                if host
+                    .outbox
+                    .is_too_much(peer, tier, host.config.retention.size)
+                {
+                    return Err(OWED);
+                }
+                host.rates.take(peer, tier)
+            },
         );
         match next {
             Next::Start(peer, waiting) => {
@@ -182,7 +175,6 @@ async fn serve(
         envelope,
         received,
         expires,
-        begun,
     } = waiting;
     let Some(envelope) = open(host, task, envelope).await? else {
         // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
@@ -212,13 +204,20 @@ async fn serve(
     };
     let again = what == What::Again;
     let catalog = host.skills.catalog();
-    let known = match (&what, &prior) {
-        (What::First | What::Interrupted(_), _) => Prior::None,
-        (What::Again, Recorded::Underway) => Prior::Underway,
-        (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
-        (What::Again, Recorded::Gone) => Prior::Gone,
+    let view = View {
+        now,
+        catalog: &catalog,
+        sight: &sight,
+        prior: match (&what, &prior) {
+            (What::First | What::Interrupted(_), _) => Prior::None,
+            (What::Again, Recorded::Underway) => Prior::Underway,
+            (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
+            (What::Again, Recorded::Gone) => Prior::Gone,
+        },
+        agent: &host.name,
+        wallet: None,
+        limits_input: host.config.limits.default.input,
     };
-    let view = view(host, now, (&catalog, &sight), known);
     let mut verdict = judge(&turning.envelope, &view);
     if let Verdict::Redeem(secret) = &verdict
         && !again
@@ -302,7 +301,7 @@ async fn serve(
                     .finish(refusal.code(), message, Ran::default(), Release::Boundary)
                     .await;
             }
-            turning.run(&entry, input, begun, live).await
+            turning.run(&entry, input, live).await
         }
     }
 }

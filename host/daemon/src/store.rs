@@ -103,18 +103,6 @@ struct Shared {
 
 use thread::{Job, Order};
 
-/// A write that the thread has, and that may not be on disk yet.
-#[derive(Debug)]
-#[must_use = "a write counts once it is kept"]
-pub struct Stored<T>(oneshot::Receiver<Result<T, StoreError>>);
-
-impl<T> Stored<T> {
-    /// Resolves after the commit: what it returned survives the power plug.
-    pub async fn kept(self) -> Result<T, StoreError> {
-        self.0.await.map_err(|_| StoreError::Closed)?
-    }
-}
-
 impl Store {
     /// Opens the database at `path`, making or migrating it as needed, and starts its thread.
     ///
@@ -161,11 +149,17 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.begin(work).await?.kept().await
+        self.begin(work)
+            .await?
+            .await
+            .map_err(|_| StoreError::Closed)?
     }
 
     /// Gives such a write to the thread without waiting for it: what is given first is done first.
-    async fn begin<T, F>(&self, work: F) -> Result<Stored<T>, StoreError>
+    async fn begin<T, F>(
+        &self,
+        work: F,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
@@ -173,7 +167,7 @@ impl Store {
         let (reply, result) = oneshot::channel();
         self.give(Order::WholeWrite(Box::new(Job::new(work, reply))))
             .await?;
-        Ok(Stored(result))
+        Ok(result)
     }
 
     /// Runs a read on the store's thread, after every write that was given before it.

@@ -76,14 +76,7 @@ async fn room_that_runs_out_in_a_batch_takes_no_acknowledged_write_along() {
         body: vec![b'x'; 8 << 10],
         ..arrival(n)
     });
-    let mut given = Vec::new();
-    for arrival in batch {
-        given.push(store.begin_accept(arrival).await.expect("an open store"));
-    }
-    let mut told = Vec::new();
-    for stored in given {
-        told.push(stored.kept().await);
-    }
+    let told = store.accept_all(batch.collect()).await;
     let kept: Vec<u64> = (0..)
         .zip(&told)
         .filter(|(_, told)| told.is_ok())
@@ -251,10 +244,13 @@ async fn around_a_failure(store: &Store, n: u64) -> [Result<Accepted, StoreError
         .begin(move |c| crate::store::inbox::accept(c, &arrival(n + 1), window))
         .await;
     go.send(()).expect("it waits");
-    held.kept().await.expect("nothing to fail");
-    assert!(fails.kept().await.is_err());
+    held.await.expect("an outcome").expect("nothing to fail");
+    assert!(fails.await.expect("an outcome").is_err());
     let (before, after) = (before.expect("given"), after.expect("given"));
-    [before.kept().await, after.kept().await]
+    [
+        before.await.expect("an outcome"),
+        after.await.expect("an outcome"),
+    ]
 }
 
 #[tokio::test]
