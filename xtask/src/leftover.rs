@@ -85,9 +85,18 @@ mod tests {
         let before = Running::now(root.path());
         assert!(before.0.contains_key(&first.id()));
         let mut second = start();
-        let now = Running::now(root.path());
-        let line = now.0.get(&second.id()).cloned().expect("it runs");
-        assert!(line.ends_with("sleeper 600"), "{line}");
+        // A program is there a moment before its arguments are: the one who started it goes on as
+        // soon as it has memory of its own.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = Running::now(root.path());
+            let line = now.0.get(&second.id()).cloned().expect("it runs");
+            if line.ends_with("sleeper 600") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{line}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         second.kill().expect("it runs");
         second.wait().expect("it ends");
         before
