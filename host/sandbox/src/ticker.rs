@@ -9,7 +9,7 @@ use std::time::Duration;
 use wasmtime::{Engine, EngineWeak};
 
 /// How often a guest gives way.
-const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// After so many ticks without a guest the thread sleeps. Waking it costs a few microseconds, which calls that follow
 /// one another should not pay each time.

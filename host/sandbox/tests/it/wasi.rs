@@ -188,3 +188,43 @@ async fn a_guest_gives_its_turn_back_only_while_it_waits() {
     computing.paced(&log, turn.clone()).await.json();
     assert_eq!(turn.pauses.load(SeqCst), 0);
 }
+
+/// Counts how often a guest could have had to go to the back of the line.
+#[derive(Default)]
+struct Asked(AtomicU32);
+
+#[async_trait::async_trait]
+impl Turn for Asked {
+    fn pause(&self) {}
+
+    async fn resume(&self) {}
+
+    fn should_yield(&self) -> bool {
+        self.0.fetch_add(1, SeqCst);
+        false
+    }
+}
+
+#[tokio::test]
+async fn only_a_guest_that_computed_for_a_whole_tick_may_have_to_yield() {
+    let bench = crate::support::hostile();
+    let burn = async |n: u32| {
+        let turn = Arc::new(Asked::default());
+        let told = bench
+            .paced(&json!({ "mode": "burn", "n": n }), turn.clone())
+            .await;
+        told.json();
+        (told.usage.cpu, turn.0.load(SeqCst))
+    };
+    let mut short = 0;
+    for _ in 0..300 {
+        let (cpu, asked) = burn(200_000).await;
+        if cpu < Span::millis(1) {
+            short += 1;
+            assert_eq!(asked, 0, "after {cpu}");
+        }
+    }
+    assert!(short > 100, "only {short} calls were short");
+    let (cpu, asked) = burn(20_000_000).await;
+    assert!(asked > 1, "{asked} times in {cpu}");
+}
