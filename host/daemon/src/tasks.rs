@@ -21,8 +21,8 @@ pub fn long_places() -> usize {
     places()
 }
 
-/// Returns the runtime of a host: a thread for each processor. A guest holds its thread for a tick of 1 ms at most and goes
-/// on in the background then; with more threads than that, each wake-up from the store waits for the system to switch
+/// Returns the runtime of a host: a thread for each processor. A guest holds its thread for two ticks of 1 ms at most and
+/// goes on in the background then; with more threads than that, each wake-up from the store waits for the system to switch
 /// between them, which costs a seventh of the calls that two processors can do.
 ///
 /// # Errors
@@ -34,12 +34,9 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// How much further back than everything else a guest stands that computes for long: about a seventieth of a processor's
-/// share beside one busy thread of the host, and all of it when the host is idle.
-const BACKGROUND_NICE: i32 = 19;
-
-/// Threads of low priority, one a place. What runs here cannot delay what does not: the system lets a thread of the host
-/// in as soon as it wakes.
+/// Threads of the lowest priority, one a place. What runs here cannot delay what does not: the system lets a thread of the
+/// host in as soon as it wakes. Beside a busy thread of the host there is a three hundredth of a processor left for them,
+/// and all of it when the host waits.
 #[derive(Debug)]
 pub struct Background {
     threads: Handle,
@@ -94,11 +91,24 @@ impl Drop for Background {
     }
 }
 
-/// Lowers the priority of this thread. Elsewhere than on Linux it would be that of the whole process.
+/// Lowers the priority of this thread. The weakest of the priorities within the usual policy would not do: a thread that
+/// wakes may have to wait some milliseconds there. Elsewhere than on Linux, where there is no such policy, it stays.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, BACKGROUND_NICE) {
-        tracing::warn!(%error, "guests that compute for long are as important as everything else");
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+            set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        // It also sets a priority within the policy, which may be refused and means nothing there.
+        let told = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        if thread_schedule_policy().ok() != Some(idle) {
+            tracing::warn!(
+                ?told,
+                "guests that compute for long are as important as everything else"
+            );
+        }
     }
 }
 
@@ -152,5 +162,23 @@ impl Tasks {
     pub async fn ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_runs_in_the_background_lets_everything_else_go_first() {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, thread_schedule_policy,
+        };
+        let background = Background::new().expect("threads");
+        let there = background.run(async { thread_schedule_policy() }).await;
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        assert_eq!(there.expect("it runs").expect("a policy"), idle);
+        assert_ne!(thread_schedule_policy().expect("a policy"), idle);
+        background.close().await;
     }
 }
