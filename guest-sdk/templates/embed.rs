@@ -22,6 +22,7 @@ pub const RUST: Files = files![
     ".coworker-sdk/rust/src/lib.rs" = "../rust/src/lib.rs",
     ".coworker-sdk/rust/src/component.rs" = "../rust/src/component.rs",
     ".coworker-sdk/rust/src/failure.rs" = "../rust/src/failure.rs",
+    ".coworker-sdk/rust/src/heap.rs" = "../rust/src/heap.rs",
     ".coworker-sdk/rust/src/llm.rs" = "../rust/src/llm.rs",
     ".coworker-sdk/rust/src/log.rs" = "../rust/src/log.rs",
     ".coworker-sdk/rust/src/progress.rs" = "../rust/src/progress.rs",

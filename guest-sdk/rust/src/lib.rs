@@ -33,6 +33,8 @@ pub use {schemars, serde, serde_json};
 #[cfg(target_arch = "wasm32")]
 mod component;
 mod failure;
+#[cfg(all(target_arch = "wasm32", feature = "heap"))]
+mod heap;
 pub mod llm;
 pub mod log;
 pub mod progress;

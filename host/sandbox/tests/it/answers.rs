@@ -1,6 +1,6 @@
 //! What may and may not come out of a call.
 
-use coworker_core::{Bytes, Digest};
+use coworker_core::{Bytes, Digest, Limits};
 use coworker_sandbox::{CallError, Unpaced, Which};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -99,4 +99,25 @@ async fn a_job_for_another_component_or_a_large_input_does_not_run() {
         .call(&bench.loaded, &bench.job, Arc::new(Unpaced), &events)
         .await;
     assert!(matches!(end, Err(CallError::Unavailable(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_small_call_of_a_rust_skill_has_its_memory_from_the_start() {
+    let mut bench = bench(sandbox(), "echo", "echo");
+    bench.job.limits = Limits {
+        input: Bytes::mib(4),
+        output: Bytes::mib(4),
+        ..Limits::default()
+    };
+    let peak = async |size: usize| {
+        let told = bench
+            .with(&serde_json::json!({ "text": "x".repeat(size) }))
+            .await;
+        told.json();
+        told.usage.memory_peak
+    };
+    let least = peak(1).await;
+    assert_eq!(peak(300_000).await, least);
+    // Beyond that it grows as others do.
+    assert!(peak(2_000_000).await > least);
 }
