@@ -244,7 +244,7 @@ async fn quarantine(home: &Home, deadly: &[Digest]) {
     }
     let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
     let deadly = deadly.to_vec();
-    let write = move |c: &rusqlite::Connection| {
+    let write = move |c: &coworker_host::store::Db| {
         for digest in &deadly {
             let digest = digest.as_bytes().as_slice();
             c.execute(

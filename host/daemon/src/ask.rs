@@ -208,10 +208,17 @@ pub async fn ask(
     };
     let bytes = host.encode(id, message).into_bytes();
     let deadline = clock::now().after(within);
-    host.store.ask(peer, &correlation, deadline).await?;
     let answer = host.asks.expect(peer, &correlation);
-    let sent = host.outbox.push_as(peer.clone(), bytes, None, delivery);
-    let row = sent.await?;
+    // Both together, because they are one commit then.
+    let (noted, row) = tokio::join!(
+        host.store.ask(peer, &correlation, deadline),
+        host.outbox.push_as(peer.clone(), bytes, None, delivery),
+    );
+    let row = row?;
+    if let Err(error) = noted {
+        host.outbox.withdraw(peer, row).await?;
+        return Err(error.into());
+    }
     if let Some(answer) = answer.within(within).await {
         return Ok(answer);
     }

@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use crate::ask::Answer;
 use crate::clock;
 use crate::host::Host;
-use crate::perform::{Waiting, What};
-use crate::store::{Accepted, Arrival};
+use crate::perform::{Begun, Waiting, What, begin};
+use crate::store::{Accepted, Arrival, StoreError, Stored};
 use crate::transport::{Inbound, Kept};
 
-/// How many messages go to disk in one commit.
-const BATCH: usize = 256;
+/// How many messages may be on their way to disk while further ones are looked at.
+const AHEAD: usize = 64;
 /// How often a peer whose line is full hears `BUSY`.
 const BUSY_EVERY: Duration = Duration::from_secs(60);
 /// How many peers are remembered for that.
@@ -59,61 +59,117 @@ impl Counters {
 
 /// Reads a transport's inbox until it closes or the host stops.
 pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        tokio::select! {
-            () = host.intake.stopped() => return,
-            count = inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
+    let (ahead, mut given) = mpsc::channel(AHEAD);
+    let read = async {
+        let ahead = ahead;
+        loop {
+            let message = tokio::select! {
+                () = host.intake.stopped() => return,
+                message = inbox.recv() => message,
+            };
+            let Some(message) = message else { return };
+            if let Some(given) = give(&host, message).await
+                && ahead.send(given).await.is_err()
+            {
+                return;
+            }
         }
-        take(&host, std::mem::take(&mut batch)).await;
-    }
+    };
+    // What comes while a commit is under way joins the next one, and does not wait to be looked at until then.
+    let confirm = async {
+        while let Some(given) = given.recv().await {
+            confirm(&host, given).await;
+        }
+    };
+    tokio::join!(read, confirm);
 }
 
 /// A request with a place in its line, not yet on disk.
-struct Candidate {
-    arrival: Arrival,
+struct Candidate<'a> {
+    task: TaskId,
+    room: Room<'a>,
+    expires: Timestamp,
     envelope: Envelope,
     received: Instant,
-    size: usize,
     kept: oneshot::Sender<Kept>,
 }
 
-/// Takes a batch in, and returns the tasks that it became. One bad message affects itself only; the store's trouble
-/// leaves all of them with the transport.
-pub(crate) async fn take(host: &Host, batch: Vec<Inbound>) -> Vec<TaskId> {
-    let mut candidates = Vec::with_capacity(batch.len());
-    for message in batch {
-        host.counters.received.fetch_add(1, Ordering::Relaxed);
-        host.outbox.awake(&message.from);
-        if let Some(candidate) = consider(host, message).await {
-            candidates.push(candidate);
+/// The place of a request that may not come: dropped, it is given back.
+struct Room<'a> {
+    host: &'a Host,
+    peer: PeerId,
+    size: usize,
+    begun: Option<Begun>,
+    is_taken: bool,
+}
+
+impl Room<'_> {
+    /// Puts a request that is on disk where it is served from.
+    fn take(mut self, waiting: Waiting) {
+        self.is_taken = true;
+        let mut lines = self.host.lines();
+        match self.begun {
+            Some(_) => lines.join_begun(&self.peer, waiting, self.size),
+            None => lines.join(&self.peer, waiting, self.size),
         }
     }
-    if candidates.is_empty() {
-        return Vec::new();
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if self.is_taken {
+            return;
+        }
+        let mut lines = self.host.lines();
+        match self.begun {
+            Some(_) => lines.leave_begun(&self.peer, self.size),
+            None => lines.leave(&self.peer, self.size),
+        }
+        drop(lines);
+        self.host.wake.notify_one();
     }
-    let mut tasks = Vec::with_capacity(candidates.len());
-    let arrivals = candidates
-        .iter()
-        .map(|candidate| candidate.arrival.clone())
-        .collect();
-    let accepted = host.store.accept_all(arrivals).await;
-    for (candidate, accepted) in candidates.into_iter().zip(accepted) {
-        match accepted {
-            Ok(accepted) => tasks.push(keep(host, candidate, accepted)),
-            Err(error) => {
-                // Without a confirmation the transport keeps the message and delivers it again.
-                tracing::error!(%error, "a request could not be stored");
-                host.lines().leave(&candidate.arrival.peer, candidate.size);
-            }
+}
+
+/// A request that was given to the store, and what tells that it is on disk.
+type Given<'a> = (Candidate<'a>, Result<Stored<Accepted>, StoreError>);
+
+/// Takes a message in, and returns the task that it became.
+pub(crate) async fn take(host: &Host, message: Inbound) -> Option<TaskId> {
+    let given = give(host, message).await?;
+    confirm(host, given).await
+}
+
+/// Gives a request to the store. A bad message affects itself only.
+async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
+    host.counters.received.fetch_add(1, Ordering::Relaxed);
+    host.outbox.awake(&message.from);
+    let (candidate, arrival) = consider(host, message).await?;
+    let stored = host.store.begin_accept(arrival).await;
+    Some((candidate, stored))
+}
+
+/// Waits until a request is on disk, and puts it into its line. The store's trouble leaves it with the transport.
+async fn confirm(host: &Host, (candidate, stored): Given<'_>) -> Option<TaskId> {
+    let accepted = match stored {
+        Ok(stored) => stored.kept().await,
+        Err(error) => Err(error),
+    };
+    match accepted {
+        Ok(accepted) => {
+            let task = keep(host, candidate, accepted);
+            host.wake.notify_one();
+            Some(task)
+        }
+        Err(error) => {
+            // Without a confirmation the transport keeps the message and delivers it again.
+            tracing::error!(%error, "a request could not be stored");
+            None
         }
     }
-    host.wake.notify_one();
-    tasks
 }
 
 /// Decides whether a message is a request that may wait. Everything else is dealt with here.
-async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
+async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arrival)> {
     let received = Instant::now();
     let Inbound {
         from,
@@ -189,6 +245,7 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         busy(host, &from, &envelope).await;
         return crowded(kept);
     }
+    let begun = begin(host, &from, tier, &envelope, (size, expires));
     let arrival = Arrival {
         task: clock::task_id(),
         peer: from,
@@ -200,35 +257,49 @@ async fn consider(host: &Host, message: Inbound) -> Option<Candidate> {
         body: bytes,
         received: now,
         expires,
+        begun: begun.as_ref().and_then(|begun| begun.run),
     };
-    Some(Candidate {
-        arrival,
+    let room = Room {
+        host,
+        peer: arrival.peer.clone(),
+        size,
+        begun,
+        is_taken: false,
+    };
+    let candidate = Candidate {
+        task: arrival.task,
+        room,
+        expires,
         envelope,
         received,
-        size,
         kept,
-    })
+    };
+    Some((candidate, arrival))
 }
 
-fn keep(host: &Host, candidate: Candidate, accepted: Accepted) -> TaskId {
+fn keep(host: &Host, candidate: Candidate<'_>, accepted: Accepted) -> TaskId {
     let Candidate {
-        arrival,
+        task: new,
+        room,
+        expires,
         envelope,
         received,
-        size,
         kept,
     } = candidate;
     let (task, what) = match accepted {
-        Accepted::Fresh => (arrival.task, What::First),
+        Accepted::Fresh => (new, What::First),
         Accepted::SameMessage { of } | Accepted::Duplicate { of } => (of, What::Again),
     };
     let _ = kept.send(Kept::Done);
-    if !host.performs(&arrival.peer) {
-        host.lines().leave(&arrival.peer, size);
-        return task;
+    if host.performs(&room.peer) {
+        // What came again has an attempt of its own, or none.
+        let run = room.begun.as_ref().and_then(|begun| begun.run);
+        let run = run
+            .filter(|_| what == What::First)
+            .map(|(digest, _)| digest);
+        let waiting = Waiting::new(task, what, envelope, received, expires, room.size);
+        room.take(waiting.begun(run));
     }
-    let waiting = Waiting::new(task, what, envelope, received, arrival.expires, size);
-    host.lines().join(&arrival.peer, waiting, size);
     task
 }
 
@@ -239,7 +310,7 @@ async fn answer(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<Candidate> {
+) -> Option<(Candidate<'static>, Arrival)> {
     let correlation = envelope
         .correlation
         .as_ref()
@@ -254,22 +325,18 @@ async fn answer(
     if host.asks.is_delegated(&from, &correlation) {
         return work_answered(host, &from, &correlation, &envelope, bytes, now, kept).await;
     }
-    match host
-        .store
-        .answered(&from, &correlation, bytes.clone(), now)
-        .await
-    {
-        Ok(true) => {
-            host.asks
-                .complete(&from, &correlation, Answer { envelope, bytes });
-        }
-        Ok(false) => {
-            host.counters.unasked.fetch_add(1, Ordering::Relaxed);
-        }
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be stored");
-            return None;
-        }
+    // Whoever waits here is gone after a crash: it need not wait for the disk too. The transport does.
+    let told = Answer {
+        envelope,
+        bytes: bytes.clone(),
+    };
+    if !host.asks.complete(&from, &correlation, told) {
+        host.counters.unasked.fetch_add(1, Ordering::Relaxed);
+    }
+    let kept_answer = host.store.answered(&from, &correlation, bytes, now).await;
+    if let Err(error) = kept_answer {
+        tracing::error!(%error, "an answer could not be stored");
+        return None;
     }
     let _ = kept.send(Kept::Done);
     None
@@ -284,7 +351,7 @@ async fn work_answered(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<Candidate> {
+) -> Option<(Candidate<'static>, Arrival)> {
     let success = match envelope.message {
         Message::TaskResponse { .. } => Some(true),
         Message::TaskError(_) | Message::Error { .. } => Some(false),

@@ -2,6 +2,7 @@
 //! commit. Nobody enters the sandbox any other way.
 
 mod answer;
+mod begin;
 mod leave;
 mod run;
 
@@ -9,12 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, View,
-    decode, judge,
+    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, decode,
+    judge,
 };
 use tokio::time::Instant;
 
 use self::answer::{Ran, Release};
+pub(crate) use self::begin::{Begun, begin};
+use self::begin::{may_start, view};
 use crate::clock;
 use crate::host::Host;
 use crate::store::{Recorded, StoreError};
@@ -40,6 +43,8 @@ pub struct Waiting {
     envelope: Option<Box<Envelope>>,
     received: Instant,
     expires: Timestamp,
+    /// The component whose first attempt was written down when the request arrived.
+    begun: Option<Digest>,
 }
 
 /// Why a request is in its line.
@@ -70,6 +75,15 @@ impl Waiting {
             envelope,
             received,
             expires,
+            begun: None,
+        }
+    }
+
+    /// Says that the first attempt is on disk already.
+    pub fn begun(self, digest: Option<Digest>) -> Self {
+        Self {
+            begun: digest,
+            ..self
         }
     }
 
@@ -81,6 +95,7 @@ impl Waiting {
             envelope: None,
             received: Instant::now(),
             expires,
+            begun: None,
         }
     }
 }
@@ -93,15 +108,7 @@ pub async fn run(host: Arc<Host>) {
         }
         let next = host.lines().next(
             |peer| host.trust.tier(peer),
-            |peer, tier| {
-                if host
-                    .outbox
-                    .is_too_much(peer, tier, host.config.retention.size)
-                {
-                    return Err(OWED);
-                }
-                host.rates.take(peer, tier)
-            },
+            |peer, tier| may_start(&host, peer, tier),
         );
         match next {
             Next::Start(peer, waiting) => {
@@ -175,6 +182,7 @@ async fn serve(
         envelope,
         received,
         expires,
+        begun,
     } = waiting;
     let Some(envelope) = open(host, task, envelope).await? else {
         // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
@@ -204,20 +212,13 @@ async fn serve(
     };
     let again = what == What::Again;
     let catalog = host.skills.catalog();
-    let view = View {
-        now,
-        catalog: &catalog,
-        sight: &sight,
-        prior: match (&what, &prior) {
-            (What::First | What::Interrupted(_), _) => Prior::None,
-            (What::Again, Recorded::Underway) => Prior::Underway,
-            (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
-            (What::Again, Recorded::Gone) => Prior::Gone,
-        },
-        agent: &host.name,
-        wallet: None,
-        limits_input: host.config.limits.default.input,
+    let known = match (&what, &prior) {
+        (What::First | What::Interrupted(_), _) => Prior::None,
+        (What::Again, Recorded::Underway) => Prior::Underway,
+        (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
+        (What::Again, Recorded::Gone) => Prior::Gone,
     };
+    let view = view(host, now, (&catalog, &sight), known);
     let mut verdict = judge(&turning.envelope, &view);
     if let Verdict::Redeem(secret) = &verdict
         && !again
@@ -301,7 +302,7 @@ async fn serve(
                     .finish(refusal.code(), message, Ran::default(), Release::Boundary)
                     .await;
             }
-            turning.run(&entry, input, live).await
+            turning.run(&entry, input, begun, live).await
         }
     }
 }

@@ -18,6 +18,7 @@ mod asked;
 mod cards;
 mod codec;
 mod cursors;
+mod db;
 mod deaths;
 mod delegated;
 mod error;
@@ -42,6 +43,7 @@ pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow,
 pub use asked::{AnswerRow, AskedRow};
 pub use cards::CardRow;
 pub use cursors::CursorRow;
+pub use db::Db;
 pub use delegated::{Delegate, DelegatedRow, DelegatedState};
 pub use error::StoreError;
 pub use guarding::{BarRow, RejectionRow, ShownRow};
@@ -103,6 +105,18 @@ struct Shared {
 
 use thread::{Job, Order};
 
+/// A write that the thread has, and that may not be on disk yet.
+#[derive(Debug)]
+#[must_use = "a write counts once it is kept"]
+pub struct Stored<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Stored<T> {
+    /// Resolves after the commit: what it returned survives the power plug.
+    pub async fn kept(self) -> Result<T, StoreError> {
+        self.0.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
 impl Store {
     /// Opens the database at `path`, making or migrating it as needed, and starts its thread.
     ///
@@ -133,7 +147,7 @@ impl Store {
     /// The closure runs on the store's thread, in a savepoint: if it fails, nothing of it is kept.
     pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Db) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, result) = oneshot::channel();
@@ -146,34 +160,28 @@ impl Store {
     /// it, everything of the same commit fails with it.
     async fn write_whole<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Db) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.begin(work)
-            .await?
-            .await
-            .map_err(|_| StoreError::Closed)?
+        self.begin(work).await?.kept().await
     }
 
     /// Gives such a write to the thread without waiting for it: what is given first is done first.
-    async fn begin<T, F>(
-        &self,
-        work: F,
-    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
+    async fn begin<T, F>(&self, work: F) -> Result<Stored<T>, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Db) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, result) = oneshot::channel();
         self.give(Order::WholeWrite(Box::new(Job::new(work, reply))))
             .await?;
-        Ok(result)
+        Ok(Stored(result))
     }
 
     /// Runs a read on the store's thread, after every write that was given before it.
     pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Db) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, result) = oneshot::channel();
@@ -221,10 +229,11 @@ impl Store {
         prepare(&connection, path, options)?;
         deaths::count_deaths(&connection)?;
         let next_out = outbox::highest(&connection)?.saturating_add(1);
+        let db = Db::new(connection);
         let (orders, waiting) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || thread::serve(connection, waiting))
+            .spawn(move || thread::serve(db, waiting))
             .map_err(|error| StoreError::Thread(Arc::new(error)))?;
         Ok(Self {
             orders,
@@ -267,8 +276,7 @@ fn prepare(
     }
     // What is only in memory stays there, however much it is.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    migrations::migrate(connection, path)?;
-    known::open(connection)
+    migrations::migrate(connection, path)
 }
 
 #[cfg(test)]

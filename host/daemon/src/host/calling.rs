@@ -89,10 +89,7 @@ impl Host {
             bytes,
             kept,
         };
-        let task = crate::inbox::take(self, vec![message])
-            .await
-            .into_iter()
-            .next();
+        let task = crate::inbox::take(self, message).await;
         match answer.within(within).await {
             Some(answer) => Ok((answer, task)),
             None => Err(Failure::unreachable(format!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use coworker_core::{Body, CallerKey, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
+use coworker_core::{Body, CallerKey, Digest, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
 use coworker_sandbox::{CallError, Done, Event, EventSender, Turn, Usage, Which};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -20,11 +20,13 @@ use crate::store::{Allowed, LogLevel, LogRow, Measured, StoreError, UsageRow};
 use crate::turns::Place;
 
 impl Turning<'_> {
-    /// Runs a skill and ends the task with its answer. `live` is given back as soon as the guest is gone.
+    /// Runs a skill and ends the task with its answer. `begun` is what was written down as running when the request
+    /// arrived. `live` is given back as soon as the guest is gone.
     pub(super) async fn run(
         self,
         entry: &Arc<Entry>,
         input: String,
+        begun: Option<Digest>,
         live: Live<'_>,
     ) -> Result<(), StoreError> {
         let Self {
@@ -36,7 +38,10 @@ impl Turning<'_> {
         } = self;
         let stop = CancellationToken::new();
         let _running = host.running(task, peer, &stop);
-        let attempt = host.store.start(task, Some(entry.digest), tier).await?;
+        let attempt = match begun {
+            Some(digest) if digest == entry.digest => 1,
+            _ => host.store.start(task, Some(entry.digest), tier).await?,
+        };
         if attempt > ATTEMPTS {
             return self.refuse(&Refusal::Interrupted, Ran::default()).await;
         }

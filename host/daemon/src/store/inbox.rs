@@ -11,8 +11,8 @@ use super::codec::{bounded, int, peer_at, peer_key, size, task_at, time_at, uint
 use super::retention::earlier;
 use super::tasks::{COLUMNS, micros, rows};
 use super::{
-    LogRow, Measured, StateWriteRow, Store, StoreError, TaskRow, TaskState, UsageRow, known, logs,
-    outbox, probes, state,
+    Db, LogRow, Measured, StateWriteRow, Store, StoreError, Stored, TaskRow, TaskState, UsageRow,
+    known, logs, outbox, probes, state,
 };
 
 /// The longest text of a peer that is kept beside a request.
@@ -43,6 +43,9 @@ pub struct Arrival {
     pub received: Timestamp,
     /// When its answer is of no more use.
     pub expires: Timestamp,
+    /// The component that it starts as soon as it is on disk, and the tier that it was decided with: its first attempt is
+    /// written down with it.
+    pub begun: Option<(Digest, Tier)>,
 }
 
 /// What became of an arrival. It is on disk in every case.
@@ -137,21 +140,10 @@ impl Store {
         self.write_whole(move |c| accept(c, &arrival, window)).await
     }
 
-    /// Takes messages in, in their order and mostly in one commit. Each has an outcome of its own.
-    pub async fn accept_all(&self, arrivals: Vec<Arrival>) -> Vec<Result<Accepted, StoreError>> {
+    /// Gives a message to the store, after those that were given before it, and does not wait for the commit.
+    pub async fn begin_accept(&self, arrival: Arrival) -> Result<Stored<Accepted>, StoreError> {
         let window = self.shared.answers;
-        let mut given = Vec::with_capacity(arrivals.len());
-        for arrival in arrivals {
-            given.push(self.begin(move |c| accept(c, &arrival, window)).await);
-        }
-        let mut outcomes = Vec::with_capacity(given.len());
-        for result in given {
-            outcomes.push(match result {
-                Ok(result) => result.await.unwrap_or(Err(StoreError::Closed)),
-                Err(error) => Err(error),
-            });
-        }
-        outcomes
+        self.begin(move |c| accept(c, &arrival, window)).await
     }
 
     /// Returns what waits, in the order in which it arrived.
@@ -302,11 +294,7 @@ impl Store {
     }
 }
 
-pub(super) fn accept(
-    c: &Connection,
-    arrival: &Arrival,
-    window: Duration,
-) -> Result<Accepted, StoreError> {
+pub(super) fn accept(c: &Db, arrival: &Arrival, window: Duration) -> Result<Accepted, StoreError> {
     let peer = peer_key(&arrival.peer);
     let seen = known::key(&[b"seen", &peer, arrival.transport_id.as_bytes()]);
     if let Some(of) = known::seen(c, &seen)? {
@@ -329,9 +317,10 @@ pub(super) fn accept(
         return Ok(Accepted::Duplicate { of });
     }
     known::note(c, arrival.task, arrival.received, &seen, repeat.as_ref())?;
+    let (digest, tier) = arrival.begun.unzip();
     c.prepare_cached(
-        "INSERT INTO task (task, peer, kind, correlation, skill, transport_id, size, received, expires)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO task (task, peer, kind, correlation, skill, transport_id, size, received, expires, state, attempt,
+         digest, tier) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)",
     )?
     .execute(params![
         arrival.task.as_bytes(),
@@ -343,6 +332,10 @@ pub(super) fn accept(
         size(arrival.body.len()),
         arrival.received.0,
         arrival.expires.0,
+        // The state of what runs, and the first attempt.
+        i64::from(arrival.begun.is_some()),
+        digest.as_ref().map(Digest::as_bytes),
+        tier.map(Tier::level),
     ])?;
     c.prepare_cached("INSERT INTO request (seq, body) VALUES (?1, ?2)")?
         .execute(params![c.last_insert_rowid(), arrival.body])?;

@@ -2,14 +2,15 @@
 //! that cover the peer, so that no peer can make another's message look known.
 //!
 //! Hashes fall anywhere in an index: writing each at once would write a page of it for every message. They go into a
-//! short log instead, which is written at its end only, and into tables in memory that are part of the same
-//! transactions; every so often the log is sorted into the indexes.
+//! short log instead, which is written at its end only and known by heart; every so often it is sorted into the indexes.
+
+use std::collections::HashMap;
 
 use coworker_core::{TaskId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
-use super::codec::{size, task_at};
+use super::codec::{size, task_at, time_at};
+use super::{Db, StoreError};
 
 /// The indexes.
 pub(super) const TABLES: &str = "
@@ -23,14 +24,6 @@ CREATE INDEX repeat_at ON repeat (at);
 pub(super) const LOG: &str = "
 CREATE TABLE arrived (seq INTEGER PRIMARY KEY, task BLOB NOT NULL, at INTEGER NOT NULL, seen BLOB NOT NULL, repeat BLOB)
 STRICT;
-";
-
-/// What the log says, by key.
-const IN_MEMORY: &str = "
-CREATE TEMP TABLE new_seen (key BLOB PRIMARY KEY, task BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TEMP TABLE new_repeat (key BLOB PRIMARY KEY, task BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
-INSERT OR REPLACE INTO new_seen SELECT seen, task, at FROM arrived ORDER BY seq;
-INSERT OR REPLACE INTO new_repeat SELECT repeat, task, at FROM arrived WHERE repeat IS NOT NULL ORDER BY seq;
 ";
 
 /// Messages in the log before it is sorted into the indexes, which takes a few milliseconds.
@@ -51,82 +44,105 @@ pub(super) fn key(parts: &[&[u8]]) -> Key {
     key
 }
 
-/// Reads the log of an earlier run into memory. Once for each connection.
-pub(super) fn open(c: &Connection) -> Result<(), StoreError> {
-    Ok(c.execute_batch(IN_MEMORY)?)
+/// What the log says, by key.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    seen: HashMap<Key, TaskId>,
+    repeat: HashMap<Key, (TaskId, Timestamp)>,
+    /// How often it changed.
+    changes: u64,
+}
+
+impl Log {
+    /// Reads the table.
+    pub(super) fn read(c: &Connection) -> Result<Self, StoreError> {
+        let mut log = Self::default();
+        let mut statement =
+            c.prepare_cached("SELECT task, at, seen, repeat FROM arrived ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            log.note(task_at(row, 0)?, time_at(row, 1)?, row.get(2)?, row.get(3)?);
+        }
+        Ok(log)
+    }
+
+    /// Returns a number that is another one after each change.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn note(&mut self, task: TaskId, at: Timestamp, seen: Key, repeat: Option<Key>) {
+        self.seen.insert(seen, task);
+        if let Some(repeat) = repeat {
+            self.repeat.insert(repeat, (task, at));
+        }
+        self.changes += 1;
+    }
+
+    fn clear(&mut self) {
+        self.seen.clear();
+        self.repeat.clear();
+        self.changes += 1;
+    }
 }
 
 /// Returns the task that a message of the transport became before.
-pub(super) fn seen(c: &Connection, key: &Key) -> Result<Option<TaskId>, StoreError> {
-    find(
-        c,
-        "SELECT task FROM new_seen WHERE key = ?1 AND at > ?2
-         UNION ALL SELECT task FROM seen WHERE key = ?1 AND at > ?2",
-        key,
-        Timestamp(i64::MIN),
-    )
+pub(super) fn seen(db: &Db, key: &Key) -> Result<Option<TaskId>, StoreError> {
+    if let Some(task) = db.log()?.seen.get(key) {
+        return Ok(Some(*task));
+    }
+    let mut statement = db.prepare_cached("SELECT task FROM seen WHERE key = ?1")?;
+    Ok(statement
+        .query_row([key], |row| task_at(row, 0))
+        .optional()?)
 }
 
 /// Returns the task that the same request became after `horizon`.
 pub(super) fn repeated(
-    c: &Connection,
+    db: &Db,
     key: &Key,
     horizon: Timestamp,
 ) -> Result<Option<TaskId>, StoreError> {
-    find(
-        c,
-        "SELECT task FROM new_repeat WHERE key = ?1 AND at > ?2
-         UNION ALL SELECT task FROM repeat WHERE key = ?1 AND at > ?2",
-        key,
-        horizon,
-    )
+    if let Some((task, at)) = db.log()?.repeat.get(key)
+        && *at > horizon
+    {
+        return Ok(Some(*task));
+    }
+    let mut statement = db.prepare_cached("SELECT task FROM repeat WHERE key = ?1 AND at > ?2")?;
+    Ok(statement
+        .query_row(params![key, horizon.0], |row| task_at(row, 0))
+        .optional()?)
 }
 
 /// Notes what a message became.
 pub(super) fn note(
-    c: &Connection,
+    db: &Db,
     task: TaskId,
     at: Timestamp,
     seen: &Key,
     repeat: Option<&Key>,
 ) -> Result<(), StoreError> {
-    let task = task.as_bytes();
-    c.prepare_cached("INSERT INTO new_seen (key, task, at) VALUES (?1, ?2, ?3)")?
-        .execute(params![seen, task, at.0])?;
-    if let Some(repeat) = repeat {
-        c.prepare_cached("INSERT OR REPLACE INTO new_repeat (key, task, at) VALUES (?1, ?2, ?3)")?
-            .execute(params![repeat, task, at.0])?;
-    }
-    c.prepare_cached("INSERT INTO arrived (task, at, seen, repeat) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![task, at.0, seen, repeat])?;
+    db.prepare_cached("INSERT INTO arrived (task, at, seen, repeat) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![task.as_bytes(), at.0, seen, repeat])?;
+    let last = db.last_insert_rowid();
+    db.log()?.note(task, at, *seen, repeat.copied());
     // The log is emptied whole, and its rows are numbered from 1 again.
-    if c.last_insert_rowid() >= LONGEST {
-        sort_in(c)?;
+    if last >= LONGEST {
+        sort_in(db)?;
     }
     Ok(())
 }
 
-/// Sorts the log into the indexes.
-pub(super) fn sort_in(c: &Connection) -> Result<(), StoreError> {
+/// Sorts the log into the indexes. Of what came twice, the later counts.
+pub(super) fn sort_in(db: &Db) -> Result<(), StoreError> {
     for statement in [
-        "INSERT OR REPLACE INTO seen (key, task, at) SELECT key, task, at FROM new_seen ORDER BY key",
-        "INSERT OR REPLACE INTO repeat (key, task, at) SELECT key, task, at FROM new_repeat ORDER BY key",
+        "INSERT OR REPLACE INTO seen (key, task, at) SELECT seen, task, at FROM arrived ORDER BY seen, seq",
+        "INSERT OR REPLACE INTO repeat (key, task, at)
+         SELECT repeat, task, at FROM arrived WHERE repeat IS NOT NULL ORDER BY repeat, seq",
         "DELETE FROM arrived",
-        "DELETE FROM new_seen",
-        "DELETE FROM new_repeat",
     ] {
-        c.prepare_cached(statement)?.execute([])?;
+        db.prepare_cached(statement)?.execute([])?;
     }
+    db.log()?.clear();
     Ok(())
-}
-
-fn find(
-    c: &Connection,
-    sql: &str,
-    key: &Key,
-    after: Timestamp,
-) -> Result<Option<TaskId>, StoreError> {
-    Ok(c.prepare_cached(sql)?
-        .query_row(params![key, after.0], |row| task_at(row, 0))
-        .optional()?)
 }

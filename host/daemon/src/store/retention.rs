@@ -96,7 +96,7 @@ impl Store {
 
     /// Returns the size of the database, free pages not counted.
     pub async fn used(&self) -> Result<Bytes, StoreError> {
-        self.read(used).await
+        self.read(|c| used(c)).await
     }
 
     /// Repeats a step until it finds less than a full step to do; between two, others get their turn.
@@ -106,7 +106,8 @@ impl Store {
     {
         let mut all = 0;
         loop {
-            let done = self.write(step.clone()).await?;
+            let step = step.clone();
+            let done = self.write(move |c| step(c)).await?;
             all += u64::try_from(done).unwrap_or(u64::MAX);
             if int(u64::try_from(done).unwrap_or(0)) < STEP {
                 return Ok(all);

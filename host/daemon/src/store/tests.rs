@@ -48,6 +48,7 @@ fn arrival(n: u64) -> Arrival {
         body: format!("request {n}").into_bytes(),
         received: NOW,
         expires: later(HOUR),
+        begun: None,
     }
 }
 

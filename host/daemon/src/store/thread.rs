@@ -4,10 +4,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
+use super::{Db, StoreError};
 
 /// The most jobs of one transaction: enough to spread one sync over many callers, few enough that the first of them
 /// does not wait long.
@@ -31,7 +30,7 @@ pub(super) enum Order {
 /// A piece of work that runs once and is answered once, with a commit in between.
 pub(super) trait Work: Send {
     /// Runs the work and keeps its result. Returns what failed, if it failed.
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    fn run(&mut self, db: &Db) -> Result<(), StoreError>;
     /// Replaces the result: the work was not done, or not kept.
     fn refuse(&mut self, error: StoreError);
     /// Sends the result, or the reason why the commit took it back.
@@ -47,7 +46,7 @@ pub(super) struct Job<T, F> {
 
 impl<T, F> Job<T, F>
 where
-    F: FnOnce(&Connection) -> Result<T, StoreError>,
+    F: FnOnce(&Db) -> Result<T, StoreError>,
 {
     pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
         Self {
@@ -60,14 +59,14 @@ where
 
 impl<T, F> Work for Job<T, F>
 where
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    F: FnOnce(&Db) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+    fn run(&mut self, db: &Db) -> Result<(), StoreError> {
         if let Some(work) = self.work.take() {
             // A panic in one piece of work must not take the store away from everybody else.
-            self.result = catch_unwind(AssertUnwindSafe(|| work(connection)))
-                .unwrap_or(Err(StoreError::BrokeOff));
+            self.result =
+                catch_unwind(AssertUnwindSafe(|| work(db))).unwrap_or(Err(StoreError::BrokeOff));
         }
         match &self.result {
             Ok(_) => Ok(()),
@@ -90,18 +89,17 @@ where
 }
 
 /// Serves orders until the store is closed or nobody is left who could give any.
-pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
+pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>) {
     let mut waiting = Vec::with_capacity(BATCH);
     let mut careful = 0;
     while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
-        if let Some(reply) = settle(&connection, &mut waiting, &mut careful) {
+        if let Some(reply) = settle(&db, &mut waiting, &mut careful) {
             orders.close();
             // What was sent before the door closed still counts.
             while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
-                settle(&connection, &mut waiting, &mut careful);
+                settle(&db, &mut waiting, &mut careful);
             }
-            let ended = super::deaths::end_cleanly(&connection)
-                .and_then(|()| connection.close().map_err(|(_, error)| error.into()));
+            let ended = super::deaths::end_cleanly(&db).and_then(|()| db.close());
             let _ = reply.send(ended);
             return;
         }
@@ -110,7 +108,7 @@ pub(super) fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
 
 /// Runs one batch in one transaction and answers it. Returns where to report the end, if the batch asked for it.
 fn settle(
-    connection: &Connection,
+    db: &Db,
     waiting: &mut Vec<Order>,
     careful: &mut u32,
 ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
@@ -125,7 +123,7 @@ fn settle(
             Order::Close(reply) => closing = Some(reply),
             // A read inside an open transaction sees writes that may yet be lost: it is answered with them.
             Order::Read(mut work) => {
-                let _ = work.run(connection);
+                let _ = work.run(db);
                 if open {
                     done.push(work);
                 } else {
@@ -134,7 +132,7 @@ fn settle(
             }
             Order::Write(mut work) | Order::WholeWrite(mut work) => {
                 if !open {
-                    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
+                    if let Err(error) = run(db, "BEGIN IMMEDIATE") {
                         work.refuse(error);
                         work.settle(None);
                         continue;
@@ -142,20 +140,21 @@ fn settle(
                     open = true;
                 }
                 let kept = if alone {
-                    write(connection, work.as_mut())
+                    write(db, work.as_mut())
                 } else {
-                    work.run(connection)
+                    work.run(db)
                 };
                 if let Err(error) = &kept {
                     work.refuse(error.clone());
                     if !alone && error.is_of_the_database() {
                         *careful = CAREFUL;
-                        let _ = run(connection, "ROLLBACK");
+                        let _ = run(db, "ROLLBACK");
                     }
                 }
                 done.push(work);
                 // Some failures (a full disk, an I/O error) make SQLite take the whole transaction back at once.
-                if connection.is_autocommit() {
+                if db.is_autocommit() {
+                    db.taken_back();
                     let error = kept.err().unwrap_or(StoreError::BrokeOff);
                     answer(&mut done, Some(&error));
                     open = false;
@@ -164,10 +163,13 @@ fn settle(
         }
     }
     let lost = if open {
-        let ended = run(connection, "COMMIT");
-        if ended.is_err() && !connection.is_autocommit() {
-            // The commit failed but the transaction stands; without this it would swallow the next batch.
-            let _ = run(connection, "ROLLBACK");
+        let ended = run(db, "COMMIT");
+        if ended.is_err() {
+            if !db.is_autocommit() {
+                // The commit failed but the transaction stands; without this it would swallow the next batch.
+                let _ = run(db, "ROLLBACK");
+            }
+            db.taken_back();
         }
         ended.err()
     } else {
@@ -178,16 +180,20 @@ fn settle(
 }
 
 /// Runs one write in a savepoint, so that it alone is undone if it fails.
-fn write(connection: &Connection, work: &mut dyn Work) -> Result<(), StoreError> {
-    run(connection, "SAVEPOINT work")?;
-    let kept = work.run(connection);
-    if connection.is_autocommit() {
+fn write(db: &Db, work: &mut dyn Work) -> Result<(), StoreError> {
+    run(db, "SAVEPOINT work")?;
+    let before = db.log_changes();
+    let kept = work.run(db);
+    if db.is_autocommit() {
         return kept;
     }
     if kept.is_err() {
-        run(connection, "ROLLBACK TO work")?;
+        if db.log_changes() != before {
+            db.taken_back();
+        }
+        run(db, "ROLLBACK TO work")?;
     }
-    run(connection, "RELEASE work")?;
+    run(db, "RELEASE work")?;
     kept
 }
 
@@ -197,7 +203,7 @@ fn answer(done: &mut Vec<Box<dyn Work>>, lost: Option<&StoreError>) {
     }
 }
 
-fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(statement)?.execute([])?;
+fn run(db: &Db, statement: &str) -> Result<(), StoreError> {
+    db.prepare_cached(statement)?.execute([])?;
     Ok(())
 }

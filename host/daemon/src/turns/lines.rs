@@ -47,6 +47,8 @@ struct Line<T> {
     live: usize,
     /// How many of those started while the peer was of tier 0.
     strange: usize,
+    /// Requests that have a place among the live ones and are not on disk yet.
+    begun: usize,
     untrusted: bool,
 }
 
@@ -58,6 +60,7 @@ impl<T> Default for Line<T> {
             bytes: 0,
             live: 0,
             strange: 0,
+            begun: 0,
             untrusted: false,
         }
     }
@@ -70,6 +73,8 @@ pub struct Lines<T> {
     lines: HashMap<PeerId, Line<T>>,
     /// Peers with something waiting; the front is next.
     round: VecDeque<PeerId>,
+    /// Requests that are on disk and have their place already.
+    begun: VecDeque<(PeerId, T)>,
     requests: usize,
     bytes: usize,
     untrusted_requests: usize,
@@ -85,6 +90,7 @@ impl<T> Lines<T> {
             bounds,
             lines: HashMap::new(),
             round: VecDeque::new(),
+            begun: VecDeque::new(),
             requests: 0,
             bytes: 0,
             untrusted_requests: 0,
@@ -116,6 +122,42 @@ impl<T> Lines<T> {
         own && all && (strangers || tier != Tier::Untrusted)
     }
 
+    /// Gives a request that has room a place among the live ones, before it is on disk, if it would start at once: nobody
+    /// waits, and everything of its peer that came before it has begun. Either `join_begun` or `leave_begun` must follow.
+    pub fn begin(
+        &mut self,
+        peer: &PeerId,
+        tier: Tier,
+        rate: impl FnOnce(&PeerId, Tier) -> Result<(), Duration>,
+    ) -> bool {
+        let is_next = self.round.is_empty()
+            && self.live < self.bounds.live
+            && self
+                .lines
+                .get(peer)
+                .is_some_and(|line| line.requests == line.begun + 1);
+        if !is_next || self.is_crowded(peer, tier) || rate(peer, tier).is_err() {
+            return false;
+        }
+        self.enter(peer, tier);
+        if let Some(line) = self.lines.get_mut(peer) {
+            line.begun += 1;
+        }
+        true
+    }
+
+    /// Hands on a request that has begun and is on disk now.
+    pub fn join_begun(&mut self, peer: &PeerId, request: T, bytes: usize) {
+        self.commit(peer, bytes);
+        self.begun.push_back((peer.clone(), request));
+    }
+
+    /// Gives back room and place of a request that has begun and does not come.
+    pub fn leave_begun(&mut self, peer: &PeerId, bytes: usize) {
+        self.commit(peer, bytes);
+        self.ended(peer);
+    }
+
     /// Puts a request that is on disk at the end of its peer's line.
     pub fn join(&mut self, peer: &PeerId, request: T, bytes: usize) {
         let line = self.lines.entry(peer.clone()).or_default();
@@ -144,6 +186,9 @@ impl<T> Lines<T> {
         tier: impl Fn(&PeerId) -> Tier,
         rate: impl Fn(&PeerId, Tier) -> Result<(), Duration>,
     ) -> Next<T> {
+        if let Some((peer, request)) = self.begun.pop_front() {
+            return Next::Start(peer, request);
+        }
         if self.live >= self.bounds.live {
             return Next::Idle;
         }
@@ -152,12 +197,8 @@ impl<T> Lines<T> {
             let Some(peer) = self.round.pop_front() else {
                 break;
             };
-            let half = (self.bounds.live / 2).max(1);
             let tier = tier(&peer);
-            let stranger = tier == Tier::Untrusted;
-            let crowded = self.lines.get(&peer).is_none_or(|line| line.live >= half)
-                || (stranger && self.untrusted_live >= half);
-            if crowded {
+            if self.is_crowded(&peer, tier) {
                 self.round.push_back(peer);
                 continue;
             }
@@ -172,13 +213,8 @@ impl<T> Lines<T> {
             let Some((request, bytes)) = line.waiting.pop_front() else {
                 continue;
             };
-            line.live += 1;
-            if stranger {
-                line.strange += 1;
-                self.untrusted_live += 1;
-            }
             let more = !line.waiting.is_empty();
-            self.live += 1;
+            self.enter(&peer, tier);
             self.release(&peer, bytes);
             if more {
                 self.round.push_back(peer.clone());
@@ -202,21 +238,26 @@ impl<T> Lines<T> {
         self.tidy(peer);
     }
 
-    /// Takes every waiting request of a peer out of its line.
+    /// Takes every request of a peer that waits or was not handed out yet.
     pub fn clear(&mut self, peer: &PeerId) -> Vec<T> {
         self.round.retain(|other| other != peer);
+        let (of_peer, others): (VecDeque<_>, _) =
+            self.begun.drain(..).partition(|(other, _)| other == peer);
+        self.begun = others;
+        for _ in &of_peer {
+            self.ended(peer);
+        }
         let waiting = self
             .lines
             .get_mut(peer)
             .map(|line| std::mem::take(&mut line.waiting))
             .unwrap_or_default();
-        let cleared = waiting
-            .into_iter()
-            .map(|(request, bytes)| {
-                self.release(peer, bytes);
-                request
-            })
-            .collect();
+        let begun = of_peer.into_iter().map(|(_, request)| request);
+        let waiting = waiting.into_iter().map(|(request, bytes)| {
+            self.release(peer, bytes);
+            request
+        });
+        let cleared = begun.chain(waiting).collect();
         self.tidy(peer);
         cleared
     }
@@ -224,6 +265,32 @@ impl<T> Lines<T> {
     /// Returns how many requests wait and how many run.
     pub fn load(&self) -> (usize, usize) {
         (self.requests, self.live)
+    }
+
+    /// Returns whether a peer, or all strangers together, have what they may have of the live places.
+    fn is_crowded(&self, peer: &PeerId, tier: Tier) -> bool {
+        let half = (self.bounds.live / 2).max(1);
+        self.lines.get(peer).is_none_or(|line| line.live >= half)
+            || (tier == Tier::Untrusted && self.untrusted_live >= half)
+    }
+
+    fn enter(&mut self, peer: &PeerId, tier: Tier) {
+        let Some(line) = self.lines.get_mut(peer) else {
+            return;
+        };
+        line.live += 1;
+        self.live += 1;
+        if tier == Tier::Untrusted {
+            line.strange += 1;
+            self.untrusted_live += 1;
+        }
+    }
+
+    fn commit(&mut self, peer: &PeerId, bytes: usize) {
+        if let Some(line) = self.lines.get_mut(peer) {
+            line.begun = line.begun.saturating_sub(1);
+        }
+        self.release(peer, bytes);
     }
 
     fn hold(&mut self, peer: &PeerId, untrusted: bool, bytes: usize) {

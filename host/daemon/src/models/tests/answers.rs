@@ -352,6 +352,7 @@ async fn asked_before(store: &Store) {
         body: Vec::new(),
         received: now,
         expires: now,
+        begun: None,
     };
     store.accept(arrival).await.expect("a request");
     store.start(task, None, Tier::Known).await.expect("a start");

@@ -209,3 +209,36 @@ fn components_that_run_when_the_host_dies_are_counted() {
         assert_eq!(store.deaths(digest).await.expect("a number"), 0);
     });
 }
+
+#[tokio::test]
+async fn a_request_that_begins_with_its_arrival_was_running_at_a_death() {
+    let digest = Digest::of(b"begun");
+    let store = Store::in_memory().expect("a store");
+    let begun = Arrival {
+        begun: Some((digest, Tier::Internal)),
+        ..arrival(1)
+    };
+    assert_eq!(
+        store.accept(begun.clone()).await.expect("a request"),
+        Accepted::Fresh
+    );
+    let again = Accepted::SameMessage { of: task(1) };
+    assert_eq!(store.accept(begun).await.expect("a request"), again);
+    store.accept(arrival(2)).await.expect("a request");
+    let running = store.running().await.expect("rows");
+    assert_eq!(running.len(), 1);
+    let row = &running[0];
+    assert_eq!(
+        (row.task, row.attempt, row.digest),
+        (task(1), 1, Some(digest))
+    );
+    assert_eq!(row.tier, Some(Tier::Internal));
+    let waiting = store.queued().await.expect("rows");
+    assert_eq!(
+        waiting.iter().map(|row| row.task).collect::<Vec<_>>(),
+        [task(2)]
+    );
+    // Once more after a death is the second time.
+    let attempt = store.start(task(1), Some(digest), Tier::Internal);
+    assert_eq!(attempt.await.expect("a start"), 2);
+}

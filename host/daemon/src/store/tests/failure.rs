@@ -76,7 +76,14 @@ async fn room_that_runs_out_in_a_batch_takes_no_acknowledged_write_along() {
         body: vec![b'x'; 8 << 10],
         ..arrival(n)
     });
-    let told = store.accept_all(batch.collect()).await;
+    let mut given = Vec::new();
+    for arrival in batch {
+        given.push(store.begin_accept(arrival).await.expect("an open store"));
+    }
+    let mut told = Vec::new();
+    for stored in given {
+        told.push(stored.kept().await);
+    }
     let kept: Vec<u64> = (0..)
         .zip(&told)
         .filter(|(_, told)| told.is_ok())
@@ -244,13 +251,10 @@ async fn around_a_failure(store: &Store, n: u64) -> [Result<Accepted, StoreError
         .begin(move |c| crate::store::inbox::accept(c, &arrival(n + 1), window))
         .await;
     go.send(()).expect("it waits");
-    held.await.expect("an outcome").expect("nothing to fail");
-    assert!(fails.await.expect("an outcome").is_err());
+    held.kept().await.expect("nothing to fail");
+    assert!(fails.kept().await.is_err());
     let (before, after) = (before.expect("given"), after.expect("given"));
-    [
-        before.await.expect("an outcome"),
-        after.await.expect("an outcome"),
-    ]
+    [before.kept().await, after.kept().await]
 }
 
 #[tokio::test]
@@ -270,4 +274,50 @@ async fn a_write_that_fails_half_way_leaves_nothing_and_is_alone_the_next_time()
     assert_eq!(halves.await.expect("a count"), 0);
     let again = store.accept(arrival(1)).await.expect("a request");
     assert_eq!(again, Accepted::Fresh, "it was not taken before");
+}
+
+#[tokio::test]
+async fn a_message_whose_write_was_undone_did_not_come() {
+    let store = store();
+    let window = store.shared.answers;
+    let first = store.accept(arrival(1)).await.expect("a request");
+    assert_eq!(first, Accepted::Fresh);
+    let undone = store.write(move |c| {
+        crate::store::inbox::accept(c, &arrival(2), window)?;
+        Err::<(), _>(StoreError::NotOpen)
+    });
+    assert!(matches!(undone.await, Err(StoreError::NotOpen)));
+    let again = store.accept(arrival(2)).await.expect("a request");
+    assert_eq!(again, Accepted::Fresh, "it was not taken before");
+    let again = store.accept(arrival(1)).await.expect("a request");
+    assert_eq!(again, Accepted::SameMessage { of: task(1) });
+}
+
+#[tokio::test]
+async fn a_message_is_known_wherever_what_is_known_of_it_lies() {
+    let (_dir, path) = scratch();
+    let store = open(&path).expect("a store");
+    let all = 1_500_u64;
+    let came = (1..=all).map(|n| store.accept(arrival(n)));
+    for accepted in futures::future::join_all(came).await {
+        assert_eq!(accepted.expect("a request"), Accepted::Fresh);
+    }
+    let known = async |store: &Store| {
+        for n in [1, 1_023, 1_024, 1_025, all] {
+            let again = store.accept(arrival(n)).await.expect("a request");
+            assert_eq!(again, Accepted::SameMessage { of: task(n) }, "{n}");
+            let other = Arrival {
+                transport_id: format!("another id {n}"),
+                ..arrival(n)
+            };
+            let repeated = store.accept(other).await.expect("a request");
+            assert!(
+                matches!(repeated, Accepted::Duplicate { of } | Accepted::SameMessage { of } if of == task(n)),
+                "{n}: {repeated:?}"
+            );
+        }
+    };
+    known(&store).await;
+    store.close().await.expect("a clean end");
+    known(&open(&path).expect("a store")).await;
 }

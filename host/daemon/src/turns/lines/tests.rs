@@ -121,26 +121,105 @@ fn clearing_a_line_frees_its_room() {
 
 proptest! {
     #[test]
-    fn the_counts_always_add_up(steps in prop::collection::vec((0u8..5, 0u8..4, 1usize..300), 1..300)) {
+    fn the_counts_always_add_up(steps in prop::collection::vec((0u8..5, 0u8..8, 1usize..300), 1..300)) {
         let mut lines: Lines<u32> = Lines::new(bounds());
         let mut running: Vec<PeerId> = Vec::new();
+        // Those that have begun and are not on disk.
+        let mut on_the_way: Vec<(PeerId, usize)> = Vec::new();
+        let mut handed_on = 0;
         for (n, what, bytes) in steps {
+            let tier = if n < 2 { Tier::Untrusted } else { Tier::Known };
             match what {
                 0 | 1 => {
-                    let tier = if n < 2 { Tier::Untrusted } else { Tier::Known };
                     let _ = join(&mut lines, n, tier, 0, bytes);
                 }
-                2 => if let Next::Start(peer, _) = lines.next(|_| Tier::Known, free) { running.push(peer) },
+                2 | 3 => if lines.reserve(&peer(n), tier, bytes).is_ok() {
+                    if lines.begin(&peer(n), tier, free) {
+                        on_the_way.push((peer(n), bytes));
+                    } else {
+                        lines.leave(&peer(n), bytes);
+                    }
+                },
+                4 => if let Some((peer, bytes)) = on_the_way.pop() {
+                    lines.join_begun(&peer, 0, bytes);
+                    handed_on += 1;
+                },
+                5 => if let Some((peer, bytes)) = on_the_way.pop() { lines.leave_begun(&peer, bytes) },
+                6 => if let Next::Start(peer, _) = lines.next(|_| Tier::Known, free) {
+                    running.push(peer);
+                    handed_on = lines.begun.len();
+                },
                 _ => if let Some(peer) = running.pop() { lines.ended(&peer) },
             }
+            let waiting = lines.lines.values().map(|line| line.waiting.len()).sum::<usize>();
             prop_assert!(lines.requests <= 80 && lines.live <= 8);
-            prop_assert_eq!(lines.requests, lines.lines.values().map(|line| line.waiting.len()).sum::<usize>());
-            prop_assert_eq!(lines.live, running.len());
+            prop_assert_eq!(lines.requests, waiting + on_the_way.len());
+            prop_assert_eq!(lines.live, running.len() + on_the_way.len() + handed_on);
+            prop_assert_eq!(lines.begun.len(), handed_on);
             prop_assert_eq!(lines.bytes, lines.lines.values().map(|line| line.bytes).sum::<usize>());
             prop_assert!(lines.untrusted_requests <= 10 && lines.untrusted_bytes <= 500);
             prop_assert!(lines.lines.values().all(|line| line.live <= 4 && line.requests <= 10 && line.bytes <= 1_000));
         }
     }
+}
+
+#[test]
+fn a_request_begins_at_once_only_when_its_turn_would_come_at_once() {
+    let mut lines: Lines<u32> = Lines::new(bounds());
+    let arrives = |lines: &mut Lines<u32>, n: u8| {
+        lines.reserve(&peer(n), Tier::Known, 1).expect("room");
+        lines.begin(&peer(n), Tier::Known, free)
+    };
+    assert!(!lines.begin(&peer(1), Tier::Known, free), "without room");
+    assert!(
+        arrives(&mut lines, 1) && arrives(&mut lines, 1),
+        "behind one that has begun"
+    );
+    lines.join_begun(&peer(1), 10, 1);
+    lines.join_begun(&peer(1), 11, 1);
+    for request in [10, 11] {
+        assert_eq!(
+            lines.next(|_| Tier::Known, free),
+            Next::Start(peer(1), request),
+            "its place is its own already"
+        );
+    }
+    let paced = |_: &PeerId, _: Tier| Err(Duration::from_secs(1));
+    lines.reserve(&peer(2), Tier::Known, 1).expect("room");
+    assert!(
+        !lines.begin(&peer(2), Tier::Known, paced),
+        "without a token"
+    );
+    assert!(
+        !arrives(&mut lines, 2),
+        "before one of its own that has not begun"
+    );
+    lines.join(&peer(2), 20, 1);
+    lines.leave(&peer(2), 1);
+    assert!(!arrives(&mut lines, 3), "while anybody waits");
+    lines.leave(&peer(3), 1);
+    assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(2), 20));
+    assert!(arrives(&mut lines, 1) && arrives(&mut lines, 1));
+    assert!(!arrives(&mut lines, 1), "beyond half of the places");
+}
+
+#[test]
+fn what_has_begun_is_cleared_with_its_peer_and_gives_its_place_back() {
+    let mut lines: Lines<u32> = Lines::new(bounds());
+    for n in [1, 2] {
+        lines.reserve(&peer(n), Tier::Known, 1).expect("room");
+        assert!(lines.begin(&peer(n), Tier::Known, free));
+        lines.join_begun(&peer(n), n.into(), 1);
+    }
+    join(&mut lines, 1, Tier::Known, 10, 1).expect("room");
+    assert_eq!(lines.clear(&peer(1)), [1, 10]);
+    assert_eq!(lines.load(), (0, 1));
+    assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(2), 2));
+    lines.reserve(&peer(3), Tier::Known, 1).expect("room");
+    assert!(lines.begin(&peer(3), Tier::Known, free));
+    lines.leave_begun(&peer(3), 1);
+    lines.ended(&peer(2));
+    assert!(lines.lines.is_empty() && lines.load() == (0, 0));
 }
 
 #[test]
