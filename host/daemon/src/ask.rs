@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::host::Host;
-use crate::store::{Delivery, Store, StoreError};
+use crate::store::{Delivery, Question, StoreError};
 
 /// The deepest answer that is read.
 const MAX_DEPTH: u32 = 128;
@@ -176,21 +176,13 @@ impl Drop for Expected<'_> {
     }
 }
 
-/// Returns how often a request to run something may be sent to a peer. One of our own dialect knows a request that comes
-/// again; an old one would run it again, and so may one that we know nothing of.
-pub(crate) async fn delivery(store: &Store, peer: &PeerId) -> Result<Delivery, StoreError> {
-    let knows = match peer.scheme() {
-        Scheme::Loop | Scheme::Local => true,
-        Scheme::Xmtp => {
-            let card = store.card(peer).await?;
-            card.is_some_and(|card| !card.accepts.is_empty())
-        }
-    };
-    Ok(if knows {
-        Delivery::AtLeastOnce
-    } else {
-        Delivery::AtMostOnce { tried: false }
-    })
+/// Returns how often a request to run something may be sent to a peer that has named these features. One of our own dialect
+/// knows a request that comes again; an old one would run it again, and so may one that we know nothing of.
+pub(crate) fn delivery(peer: &PeerId, accepts: &[String]) -> Delivery {
+    match peer.scheme() {
+        Scheme::Xmtp if accepts.is_empty() => Delivery::AtMostOnce { tried: false },
+        Scheme::Xmtp | Scheme::Loop | Scheme::Local => Delivery::AtLeastOnce,
+    }
 }
 
 /// Asks a peer and waits. The question is on disk before it leaves; if nobody waits any more it is not sent later.
@@ -203,22 +195,21 @@ pub async fn ask(
     let correlation = clock::long_token();
     let id = CorrelationId::new(&correlation);
     let delivery = match message {
-        Message::TaskRequest(_) => delivery(&host.store, peer).await?,
-        _ => Delivery::AtLeastOnce,
+        Message::TaskRequest(_) => delivery,
+        _ => |_: &PeerId, _: &[String]| Delivery::AtLeastOnce,
     };
     let bytes = host.encode(id, message).into_bytes();
     let deadline = clock::now().after(within);
     let answer = host.asks.expect(peer, &correlation);
-    // Both together, because they are one commit then.
-    let (noted, row) = tokio::join!(
-        host.store.ask(peer, &correlation, deadline),
-        host.outbox.push_as(peer.clone(), bytes, None, delivery),
-    );
-    let row = row?;
-    if let Err(error) = noted {
-        host.outbox.withdraw(peer, row).await?;
-        return Err(error.into());
-    }
+    let question = Question {
+        peer: peer.clone(),
+        correlation: correlation.clone(),
+        deadline,
+        bytes,
+        message_id: clock::long_token(),
+        delivery,
+    };
+    let row = host.outbox.ask(question).await?;
     if let Some(answer) = answer.within(within).await {
         return Ok(answer);
     }

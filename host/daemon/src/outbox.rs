@@ -21,7 +21,7 @@ use self::lane::{Lane, Lanes};
 use self::marks::Marks;
 use self::owed::Owed;
 use crate::clock;
-use crate::store::{Delivery, OutRow, Store, StoreError};
+use crate::store::{Delivery, OutRow, Question, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::transport::{Outgoing, SendError};
 
@@ -106,22 +106,11 @@ impl Outbox {
         bytes: Vec<u8>,
         task: Option<TaskId>,
     ) -> Result<i64, StoreError> {
-        self.push_as(peer, bytes, task, Delivery::AtLeastOnce).await
-    }
-
-    /// As `push`, and says how often the message may be sent.
-    pub async fn push_as(
-        &self,
-        peer: PeerId,
-        bytes: Vec<u8>,
-        task: Option<TaskId>,
-        delivery: Delivery,
-    ) -> Result<i64, StoreError> {
         let message_id = clock::long_token();
         let (to, copy) = (peer.clone(), bytes.clone());
         let stored = self
             .store
-            .push(to, copy, task, message_id.clone(), delivery);
+            .push(to, copy, task, message_id.clone(), Delivery::AtLeastOnce);
         let id = stored.await?;
         self.send(
             OutRow {
@@ -129,6 +118,29 @@ impl Outbox {
                 peer,
                 bytes,
                 task,
+                message_id,
+                delivery: Delivery::AtLeastOnce,
+            },
+            None,
+        );
+        Ok(id)
+    }
+
+    /// Notes a question, and puts it on disk with that and on its way. Returns its row.
+    pub async fn ask(&self, question: Question) -> Result<i64, StoreError> {
+        let Question {
+            peer,
+            bytes,
+            message_id,
+            ..
+        } = question.clone();
+        let (id, delivery) = self.store.ask(question).await?;
+        self.send(
+            OutRow {
+                id,
+                peer,
+                bytes,
+                task: None,
                 message_id,
                 delivery,
             },

@@ -40,7 +40,7 @@ mod thread;
 mod usage;
 
 pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
-pub use asked::{AnswerRow, AskedRow};
+pub use asked::{AnswerRow, AskedRow, Question};
 pub use cards::CardRow;
 pub use cursors::CursorRow;
 pub use db::Db;

@@ -57,7 +57,7 @@ impl Host {
             );
         }
         self.trust.seen(&peer, None, asked).await?;
-        let delivery = crate::ask::delivery(&self.store, &peer).await?;
+        let delivery = crate::ask::delivery(&peer, &self.store.accepts(&peer).await?);
         let work = Delegate {
             task: task.clone(),
             peer: peer.clone(),

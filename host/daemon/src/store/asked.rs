@@ -4,11 +4,11 @@
 use std::borrow::Borrow;
 
 use coworker_core::{PeerId, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::codec::{peer_at, peer_key, time_at};
-use super::{Store, StoreError};
+use super::{Delivery, Store, StoreError, cards, outbox};
 
 pub(super) const TABLES: &str = "
 CREATE TABLE asked (
@@ -46,32 +46,35 @@ pub struct AnswerRow {
     pub answer: Option<(Vec<u8>, Timestamp)>,
 }
 
+/// A question to a peer.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who is asked.
+    pub peer: PeerId,
+    /// What its answer will carry.
+    pub correlation: String,
+    /// When nobody waits any more.
+    pub deadline: Timestamp,
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// Random text, the same at each try.
+    pub message_id: String,
+    /// Says how often it may be sent to a peer that has named these features.
+    pub delivery: fn(&PeerId, &[String]) -> Delivery,
+}
+
 impl Store {
-    /// Notes that a peer is asked something, before it is.
-    pub async fn ask(
-        &self,
-        peer: impl Borrow<PeerId>,
-        correlation: impl Into<String>,
-        deadline: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (peer, correlation) = (peer_key(peer.borrow()), correlation.into());
+    /// Notes that a peer is asked something, and puts the question into the outbox with it. Returns its row there, and how
+    /// often it may be sent.
+    pub async fn ask(&self, question: Question) -> Result<(i64, Delivery), StoreError> {
+        let id = self.next_out();
         self.write(move |c| {
-            let open: i64 = c
-                .prepare_cached(
-                    "SELECT count(*) FROM asked INDEXED BY asked_open WHERE answered IS NULL",
-                )?
-                .query_row([], |row| row.get(0))?;
-            if u64::try_from(open).unwrap_or(0) >= OPEN {
-                return Err(StoreError::Bound {
-                    what: "open requests",
-                    limit: OPEN,
-                });
-            }
-            c.prepare_cached(
-                "INSERT INTO asked (correlation, peer, deadline) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![correlation, peer, deadline.0])?;
-            Ok(())
+            let peer = peer_key(&question.peer);
+            note(c, &peer, &question.correlation, question.deadline)?;
+            let delivery = (question.delivery)(&question.peer, &cards::accepts(c, &peer)?);
+            let row = (&question.bytes, question.message_id.as_str());
+            outbox::put(c, id, &peer, None, row, delivery)?;
+            Ok((id, delivery))
         })
         .await
     }
@@ -149,4 +152,24 @@ impl Store {
         })
         .await
     }
+}
+
+fn note(
+    c: &Connection,
+    peer: &[u8],
+    correlation: &str,
+    deadline: Timestamp,
+) -> Result<(), StoreError> {
+    let open: i64 = c
+        .prepare_cached("SELECT count(*) FROM asked INDEXED BY asked_open WHERE answered IS NULL")?
+        .query_row([], |row| row.get(0))?;
+    if u64::try_from(open).unwrap_or(0) >= OPEN {
+        return Err(StoreError::Bound {
+            what: "open requests",
+            limit: OPEN,
+        });
+    }
+    c.prepare_cached("INSERT INTO asked (correlation, peer, deadline) VALUES (?1, ?2, ?3)")?
+        .execute(params![correlation, peer, deadline.0])?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use coworker_core::{PeerId, Tier, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use super::codec::{bounded, peer_key, time_at};
@@ -70,6 +70,12 @@ impl Store {
         .await
     }
 
+    /// Returns the features that a peer has named; none if it showed nothing.
+    pub async fn accepts(&self, peer: impl Borrow<PeerId>) -> Result<Vec<String>, StoreError> {
+        let key = peer_key(peer.borrow());
+        self.read(move |c| accepts(c, &key)).await
+    }
+
     /// Keeps what a peer shows now.
     pub async fn put_card(
         &self,
@@ -101,4 +107,14 @@ impl Store {
         })
         .await
     }
+}
+
+/// Returns the features that a peer has named.
+pub(super) fn accepts(c: &Connection, peer: &[u8]) -> Result<Vec<String>, StoreError> {
+    let named: Option<String> = c
+        .prepare_cached("SELECT accepts FROM card WHERE peer = ?1")?
+        .query_row([peer], |row| row.get(0))
+        .optional()?;
+    let named = named.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(named.unwrap_or_default())
 }

@@ -90,19 +90,7 @@ impl Store {
         let id = self.next_out();
         let peer = peer_key(peer.borrow());
         self.write(move |c| {
-            c.prepare_cached(
-                "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes, once)
-                 VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6, ?7)",
-            )?
-            .execute(params![
-                id,
-                peer,
-                task.as_ref().map(TaskId::as_bytes),
-                message_id,
-                size(bytes.len()),
-                bytes,
-                delivery != Delivery::AtLeastOnce,
-            ])?;
+            put(c, id, &peer, task, (&bytes, &message_id), delivery)?;
             Ok(id)
         })
         .await
@@ -209,6 +197,31 @@ pub(super) fn put_answer(
         "INSERT INTO outbox (id, peer, seq, message, size, created, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
     )?
     .execute(params![id, peer, seq, message, size, not_before.0])?;
+    Ok(())
+}
+
+/// Puts a message into the outbox.
+pub(super) fn put(
+    c: &Connection,
+    id: i64,
+    peer: &[u8],
+    task: Option<TaskId>,
+    (bytes, message_id): (&Vec<u8>, &str),
+    delivery: Delivery,
+) -> Result<(), StoreError> {
+    c.prepare_cached(
+        "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes, once)
+         VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6, ?7)",
+    )?
+    .execute(params![
+        id,
+        peer,
+        task.as_ref().map(TaskId::as_bytes),
+        message_id,
+        size(bytes.len()),
+        bytes,
+        delivery != Delivery::AtLeastOnce,
+    ])?;
     Ok(())
 }
 

@@ -77,6 +77,19 @@ async fn due(store: &Store, now: Timestamp) -> Vec<OutRow> {
     all
 }
 
+/// Asks a peer something under a correlation id.
+async fn ask(store: &Store, n: u64, correlation: &str, deadline: Timestamp) -> i64 {
+    let question = Question {
+        peer: peer(n),
+        correlation: correlation.to_owned(),
+        deadline,
+        bytes: b"question".to_vec(),
+        message_id: format!("question {correlation}"),
+        delivery: |_, _| Delivery::AtLeastOnce,
+    };
+    store.ask(question).await.expect("a question").0
+}
+
 /// Makes changes to what skills remember.
 async fn put(store: &Store, writes: Vec<StateWriteRow>) -> Result<(), StoreError> {
     store.write(move |c| state::apply(c, &writes)).await

@@ -176,10 +176,7 @@ async fn a_thousand_trust_requests_wait_and_no_more() {
 #[tokio::test]
 async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
     let store = store();
-    store
-        .ask(peer(1), "c", later(HOUR))
-        .await
-        .expect("a question");
+    ask(&store, 1, "c", later(HOUR)).await;
     let answered = |n, c: &'static str, at| store.answered(peer(n), c, b"answer".to_vec(), at);
     assert!(!answered(2, "c", NOW).await.expect("from another"));
     assert!(!answered(1, "d", NOW).await.expect("to another"));
@@ -190,12 +187,47 @@ async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
     let reply = store.reply("c").await.expect("a row").expect("a question");
     assert_eq!(reply.answer, Some((b"answer".to_vec(), later(HOUR))));
     assert!(store.asked_open().await.expect("rows").is_empty());
-    store
-        .ask(peer(1), "e", later(HOUR))
-        .await
-        .expect("a question");
+    ask(&store, 1, "e", later(HOUR)).await;
     store.unask("e").await.expect("no more");
     assert!(!answered(1, "e", NOW).await.expect("nobody waits"));
+}
+
+#[tokio::test]
+async fn a_question_and_its_place_in_the_outbox_come_together_and_a_card_says_how_often_it_leaves()
+{
+    let store = store();
+    let question = |n: u64| Question {
+        peer: peer(1),
+        correlation: format!("q{n}"),
+        deadline: later(HOUR),
+        bytes: format!("question {n}").into_bytes(),
+        message_id: format!("message {n}"),
+        delivery: |_, accepts| match accepts {
+            [] => Delivery::AtMostOnce { tried: false },
+            _ => Delivery::AtLeastOnce,
+        },
+    };
+    let once = Delivery::AtMostOnce { tried: false };
+    let (_, delivery) = store.ask(question(1)).await.expect("a question");
+    assert_eq!(delivery, once);
+    let card = CardRow {
+        claimed_name: None,
+        hash: "hash".to_owned(),
+        accepts: vec!["text".to_owned()],
+        tier: None,
+        at: NOW,
+        skills: Vec::new(),
+    };
+    store.put_card(peer(1), card).await.expect("a card");
+    let (id, delivery) = store.ask(question(2)).await.expect("a question");
+    assert_eq!(delivery, Delivery::AtLeastOnce);
+    // A question that is asked already is not sent a second time.
+    assert!(store.ask(question(2)).await.is_err());
+    let rows = due(&store, NOW).await;
+    let kept: Vec<_> = rows.iter().map(|row| row.delivery).collect();
+    assert_eq!(kept, [once, Delivery::AtLeastOnce]);
+    assert_eq!(rows.last().map(|row| row.id), Some(id));
+    assert_eq!(store.asked_open().await.expect("rows").len(), 2);
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ use crate::transport::{Inbound, Outgoing, SendError};
 /// How many messages the sidecar may hand over before the host has taken the first: what a flood can put before another
 /// peer's message.
 const CREDIT: usize = 256;
+/// How much credit is given back at a time: an order for each message would be as much for the sidecar to read as the
+/// messages are.
+const CREDIT_BACK: usize = CREDIT / 8;
 /// Messages on the wire, of all peers and of one.
 const FLIGHT: usize = 64;
 const FLIGHT_OF_ONE: usize = 4;
@@ -56,6 +59,8 @@ struct Session {
     process: Process,
     /// Tells one sidecar's credit from the next one's.
     number: u64,
+    /// What the host has taken since credit was last given back.
+    taken: usize,
     started: Instant,
     /// It has said who it is.
     ready: bool,
@@ -246,6 +251,7 @@ impl Bridge {
         Ok(Session {
             process,
             number: self.sessions,
+            taken: 0,
             started: now,
             ready: false,
             online: false,

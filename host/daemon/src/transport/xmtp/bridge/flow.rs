@@ -4,7 +4,7 @@ use coworker_core::{PeerId, Scheme, Timestamp};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{AGAIN, Bridge, FLIGHT, FLIGHT_OF_ONE, Flight, SLOWED};
+use super::{AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, Flight, SLOWED};
 use crate::clock;
 use crate::report::printable;
 use crate::transport::xmtp::Question;
@@ -77,12 +77,13 @@ impl Bridge {
     }
 
     pub(super) fn credit(&mut self, session: u64) {
-        if self
-            .session
-            .as_ref()
-            .is_some_and(|now| now.number == session)
-        {
-            self.say(&Order::More { count: 1 });
+        let Some(now) = self.session.as_mut().filter(|now| now.number == session) else {
+            return;
+        };
+        now.taken += 1;
+        if now.taken >= CREDIT_BACK {
+            let count = std::mem::take(&mut now.taken);
+            self.say(&Order::More { count });
         }
     }
 
