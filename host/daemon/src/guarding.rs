@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex as Cell, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use coworker_core::guard::{Leak, Ledger, Sighting, Stretches};
 use coworker_core::{Entry, GuardMode, PeerId, Scheme, TaskId, Tier, Timestamp};
@@ -51,7 +51,7 @@ pub struct Passing<'a> {
 
 /// What models told a skill within one call.
 #[derive(Debug, Default)]
-pub struct Earlier(Cell<Stretches>);
+pub struct Earlier(std::sync::Mutex<Stretches>);
 
 impl Earlier {
     fn add(&self, sighting: &Sighting) {

@@ -133,13 +133,16 @@ fn secret(wallet: &Map<String, Value>) -> Option<[u8; 32]> {
 
 /// Where a peer was written to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Address {
+pub(crate) enum Address {
+    /// Of an inbox: 64 digits.
     Inbox(String),
+    /// Of a wallet: `0x` and 40 digits.
     Wallet(String),
 }
 
 impl Address {
-    fn read(text: &str) -> Option<Self> {
+    /// Reads an address; in lower case, as both kinds are compared.
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let hex = |text: &str, digits| {
             text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
         };

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Host;
 use crate::clock;
+use crate::import::Address;
 use crate::report::{Failure, printable};
 use crate::store::{LeaseRow, PeerRow, ProposalRow, UsageBy};
 
@@ -20,7 +21,7 @@ impl Host {
         if let Some(peer) = self.trust.named(text) {
             return Ok(peer);
         }
-        if is_wallet(text) {
+        if matches!(Address::read(text), Some(Address::Wallet(_))) {
             return self.owner_of(text, NO_INBOX).await;
         }
         let scheme = self.me.scheme().name();
@@ -242,12 +243,6 @@ impl Host {
                 .hint("run `coworker-host connect` with its invite to meet it")
         })
     }
-}
-
-/// Returns whether a text is the address of a wallet.
-fn is_wallet(text: &str) -> bool {
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    digits.is_some_and(|it| it.len() == 40 && it.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Returns a peer as commands show it.

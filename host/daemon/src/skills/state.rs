@@ -280,14 +280,14 @@ fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
 
 /// Has what would go ahead wait for the owner if a card of it shows private lines that nobody published.
 fn looked_at(standing: Standing, snapshot: &Snapshot) -> Standing {
-    let (Standing::Ready(candidate, _) | Standing::Waits(candidate, _)) = &standing else {
-        return standing;
+    let lines = match &standing {
+        Standing::Ready(candidate, _) | Standing::Waits(candidate, _) => {
+            private_in_cards(&snapshot.package, &candidate.reviewed.manifests)
+        }
+        _ => Vec::new(),
     };
-    let lines = private_in_cards(&snapshot.package, &candidate.reviewed.manifests);
-    if lines.is_empty() {
-        return standing;
-    }
     let (candidate, mut reasons) = match standing {
+        standing if lines.is_empty() => return standing,
         Standing::Ready(candidate, _) => (candidate, Vec::new()),
         Standing::Waits(candidate, reasons) => (candidate, reasons),
         other => return other,

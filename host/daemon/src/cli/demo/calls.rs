@@ -70,11 +70,17 @@ pub(super) fn unknown(skill: &str, reply: &Value) -> Result<(), Failure> {
 }
 
 fn wrong(skill: &str, wanted: &str, reply: &Value) -> Failure {
-    Failure::failed(format!(
-        "the call of {skill} was not answered as it has to be"
-    ))
-    .cause(format!("wanted {wanted}, and heard {reply}"))
-    .hint("run the demo again; if it fails again, tell the maintainers what it said")
+    unexpected(
+        format!("the call of {skill} was not answered as it has to be"),
+        format!("wanted {wanted}, and heard {reply}"),
+    )
+}
+
+/// The demonstration showed something else than it promises.
+pub(super) fn unexpected(what: String, cause: String) -> Failure {
+    Failure::failed(what)
+        .cause(cause)
+        .hint("run the demo again; if it fails again, tell the maintainers what it said")
 }
 
 #[cfg(test)]

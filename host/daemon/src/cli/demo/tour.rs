@@ -307,11 +307,10 @@ impl Tour<'_> {
         if digest.is_some() && task.get("digest") == digest {
             return Ok(());
         }
-        Err(
-            Failure::failed(format!("the call of {skill} did not run what replaced it"))
-                .cause(format!("it ran {}", show::text(&task, "digest")))
-                .hint("run the demo again; if it fails again, tell the maintainers what it said"),
-        )
+        Err(calls::unexpected(
+            format!("the call of {skill} did not run what replaced it"),
+            format!("it ran {}", show::text(&task, "digest")),
+        ))
     }
 
     /// Calls often enough to say how long a call takes.

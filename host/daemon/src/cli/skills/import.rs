@@ -178,7 +178,7 @@ fn pick<'c>(
     all: bool,
 ) -> Result<Vec<&'c Candidate>, Failure> {
     let shown = printable(&folder.display().to_string());
-    let fit: Vec<&Candidate> = found.iter().filter(|one| one.found.is_ok()).collect();
+    let fit = all_fit(found);
     if fit.is_empty() && names.is_empty() {
         let failure = Failure::failed(format!("there is no skill to serve in {shown}"));
         let reasons = found
@@ -237,7 +237,7 @@ fn meant<'c>(found: &'c [Candidate], words: &[String]) -> Result<Vec<&'c Candida
         let number = word.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
         let one = match number.and_then(|n| found.get(n)) {
             _ if word == "all" => {
-                return Ok(found.iter().filter(|one| one.found.is_ok()).collect());
+                return Ok(all_fit(found));
             }
             Some(one) => fit(one, word)?,
             None => named(found, word)?,
@@ -250,6 +250,11 @@ fn meant<'c>(found: &'c [Candidate], words: &[String]) -> Result<Vec<&'c Candida
         return Err(Failure::failed("nothing was taken up").cause("you picked no skill"));
     }
     Ok(picked)
+}
+
+/// Returns the skills that can be served.
+fn all_fit(found: &[Candidate]) -> Vec<&Candidate> {
+    found.iter().filter(|one| one.found.is_ok()).collect()
 }
 
 fn named<'c>(found: &'c [Candidate], name: &str) -> Result<&'c Candidate, Failure> {

@@ -36,6 +36,10 @@ pub(in crate::skills) fn private_in_cards(
     package: &Package,
     manifests: &[Manifest],
 ) -> Vec<LineRow> {
+    // Most skills have none, and a host that starts looks at all of them.
+    if package.texts.is_none() {
+        return Vec::new();
+    }
     let cards = manifests
         .iter()
         .map(|manifest| Value::from(published(manifest)));
