@@ -195,6 +195,12 @@ impl Store {
                      WHERE task = ?1 AND peer = ?2 AND answered IS NULL AND cancelled IS NULL AND deadline >= ?3",
                 )?
                 .execute(params![task, peer, at.0, bytes, success])?;
+            // Whoever answered has the question, whether or not it was marked as sent: it is not asked again.
+            c.prepare_cached(
+                "DELETE FROM outbox WHERE message = ?1 AND id = (SELECT outgoing FROM delegated
+                 WHERE task = ?1 AND peer = ?2 AND answered IS NOT NULL)",
+            )?
+            .execute(params![task, peer])?;
             Ok(counted > 0)
         })
         .await

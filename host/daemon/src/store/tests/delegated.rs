@@ -50,6 +50,24 @@ async fn a_task_is_as_far_as_its_request_and_its_answer() {
 }
 
 #[tokio::test]
+async fn what_was_answered_is_not_asked_again() {
+    let store = store();
+    for n in [1, 2] {
+        store.delegate(work(n)).await.expect("a task");
+    }
+    let waiting = async || due(&store, NOW).await.len();
+    assert_eq!(waiting().await, 2);
+    let answer = |from: u64, task: &'static str| {
+        store.delegated_answer(peer(from), task, b"a".to_vec(), true, NOW)
+    };
+    assert!(!answer(9, "task-1").await.expect("a write"), "of another");
+    assert_eq!(waiting().await, 2);
+    // It left, as there is an answer; that it did was not marked yet.
+    assert!(answer(1, "task-1").await.expect("a write"));
+    assert_eq!(waiting().await, 1);
+}
+
+#[tokio::test]
 async fn what_can_never_leave_has_failed() {
     let store = store();
     let id = store.delegate(work(1)).await.expect("a task");
