@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::store::{Store, StoreError};
 
-/// How long a mark may wait for others.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long a mark may wait for others: longer than a call takes, so that a mark is not a commit beside each of them.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Rows and the write that marks them.
 type Writing = (Vec<i64>, BoxFuture<'static, Result<(), StoreError>>);
