@@ -170,7 +170,7 @@ fn repair_string(text: &str, mut at: usize, put: &mut impl FnMut(usize, usize, &
     at
 }
 
-/// Returns the UTF-16 unit of an escape `\uXXXX` at `at`.
+/// Returns the UTF-16 unit of an escape at `at`: `\u` and four hexadecimal digits.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     if !digits.iter().all(u8::is_ascii_hexdigit) {

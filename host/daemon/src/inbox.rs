@@ -61,6 +61,7 @@ impl Counters {
 pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
     let (ahead, mut given) = mpsc::channel(AHEAD);
     let read = async {
+        // Dropped with this block: the other one ends when it has confirmed what was given.
         let ahead = ahead;
         loop {
             let message = tokio::select! {
@@ -112,6 +113,8 @@ impl Room<'_> {
             Some(_) => lines.join_begun(&self.peer, waiting, self.size),
             None => lines.join(&self.peer, waiting, self.size),
         }
+        drop(lines);
+        self.host.wake.notify_one();
     }
 }
 
@@ -155,11 +158,7 @@ async fn confirm(host: &Host, (candidate, stored): Given<'_>) -> Option<TaskId> 
         Err(error) => Err(error),
     };
     match accepted {
-        Ok(accepted) => {
-            let task = keep(host, candidate, accepted);
-            host.wake.notify_one();
-            Some(task)
-        }
+        Ok(accepted) => Some(keep(host, candidate, accepted)),
         Err(error) => {
             // Without a confirmation the transport keeps the message and delivers it again.
             tracing::error!(%error, "a request could not be stored");
@@ -363,11 +362,16 @@ async fn work_answered(
                 .delegated_answer(from, task, bytes, success, now)
                 .await
         }
-        None => Ok(false),
+        None => Ok((false, None)),
     };
     match counts {
-        Ok(true) => host.asks.settle(from, task),
-        Ok(false) => {
+        Ok((true, taken_back)) => {
+            if let Some(outgoing) = taken_back {
+                host.outbox.leave_out(from, outgoing);
+            }
+            host.asks.settle(from, task);
+        }
+        Ok((false, _)) => {
             host.counters.unasked.fetch_add(1, Ordering::Relaxed);
         }
         Err(error) => {

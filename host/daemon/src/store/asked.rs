@@ -72,7 +72,7 @@ impl Store {
             let peer = peer_key(&question.peer);
             note(c, &peer, &question.correlation, question.deadline)?;
             let delivery = (question.delivery)(&question.peer, &cards::accepts(c, &peer)?);
-            let row = (&question.bytes, question.message_id.as_str());
+            let row = (question.bytes.as_slice(), question.message_id.as_str());
             outbox::put(c, id, &peer, None, row, delivery)?;
             Ok((id, delivery))
         })

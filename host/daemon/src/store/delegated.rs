@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 
 use coworker_core::{PeerId, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::codec::{int, maybe_time_at, peer_at, peer_key, size, time_at};
@@ -178,7 +178,8 @@ impl Store {
         .await
     }
 
-    /// Records an answer. Returns whether it counts.
+    /// Records an answer, and takes the request back: who answered has it, whether or not it was marked as sent. Returns
+    /// whether the answer counts, and the outbox row that was taken back.
     pub async fn delegated_answer(
         &self,
         peer: impl Borrow<PeerId>,
@@ -186,22 +187,18 @@ impl Store {
         bytes: Vec<u8>,
         success: bool,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(bool, Option<i64>), StoreError> {
         let (peer, task) = (peer_key(peer.borrow()), task.to_owned());
         self.write(move |c| {
-            let counted = c
+            let outgoing = c
                 .prepare_cached(
                     "UPDATE delegated SET answered = ?3, answer = ?4, success = ?5
-                     WHERE task = ?1 AND peer = ?2 AND answered IS NULL AND cancelled IS NULL AND deadline >= ?3",
+                     WHERE task = ?1 AND peer = ?2 AND answered IS NULL AND cancelled IS NULL AND deadline >= ?3
+                     RETURNING outgoing",
                 )?
-                .execute(params![task, peer, at.0, bytes, success])?;
-            // Whoever answered has the question, whether or not it was marked as sent: it is not asked again.
-            c.prepare_cached(
-                "DELETE FROM outbox WHERE message = ?1 AND id = (SELECT outgoing FROM delegated
-                 WHERE task = ?1 AND peer = ?2 AND answered IS NOT NULL)",
-            )?
-            .execute(params![task, peer])?;
-            Ok(counted > 0)
+                .query_row(params![task, peer, at.0, bytes, success], |row| row.get(0))
+                .optional()?;
+            take_back(c, &task, outgoing)
         })
         .await
     }
@@ -271,24 +268,34 @@ impl Store {
     ) -> Result<(bool, Option<i64>), StoreError> {
         let task = task.to_owned();
         self.write(move |c| {
-            let outgoing: Option<i64> = c
+            let outgoing = c
                 .prepare_cached(
                     "UPDATE delegated SET cancelled = ?2 WHERE task = ?1 AND answered IS NULL AND cancelled IS NULL
                      RETURNING outgoing",
                 )?
                 .query_row(params![task, at.0], |row| row.get(0))
                 .optional()?;
-            let Some(row) = outgoing else {
-                return Ok((false, None));
-            };
-            let taken = c.execute(
-                "DELETE FROM outbox WHERE id = ?1 AND message = ?2",
-                params![row, task],
-            )?;
-            Ok((true, (taken > 0).then_some(row)))
+            take_back(c, &task, outgoing)
         })
         .await
     }
+}
+
+/// Takes the request of a task that ended back, if it lies in the outbox still. Returns whether a task ended, and the row
+/// that was taken back.
+fn take_back(
+    c: &Connection,
+    task: &str,
+    outgoing: Option<i64>,
+) -> Result<(bool, Option<i64>), StoreError> {
+    let Some(row) = outgoing else {
+        return Ok((false, None));
+    };
+    // Numbers of rows that are gone come again.
+    let taken = c
+        .prepare_cached("DELETE FROM outbox WHERE id = ?1 AND message = ?2")?
+        .execute(params![row, task])?;
+    Ok((true, (taken > 0).then_some(row)))
 }
 
 fn delegated_row(row: &Row<'_>) -> rusqlite::Result<DelegatedRow> {

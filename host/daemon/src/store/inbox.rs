@@ -136,8 +136,7 @@ pub enum Recorded {
 impl Store {
     /// Takes a message in, unless it is known already.
     pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
-        let window = self.shared.answers;
-        self.write_whole(move |c| accept(c, &arrival, window)).await
+        self.begin_accept(arrival).await?.kept().await
     }
 
     /// Gives a message to the store, after those that were given before it, and does not wait for the commit.

@@ -206,7 +206,7 @@ pub(super) fn put(
     id: i64,
     peer: &[u8],
     task: Option<TaskId>,
-    (bytes, message_id): (&Vec<u8>, &str),
+    (bytes, message_id): (&[u8], &str),
     delivery: Delivery,
 ) -> Result<(), StoreError> {
     c.prepare_cached(

@@ -152,6 +152,8 @@ async fn a_call_sees_the_real_time_and_a_description_does_not() {
 struct Counted {
     pauses: AtomicU32,
     resumes: AtomicU32,
+    /// How often the guest could have had to go to the back of the line.
+    ticks: AtomicU32,
 }
 
 #[async_trait::async_trait]
@@ -163,6 +165,11 @@ impl Turn for Counted {
     async fn resume(&self) {
         tokio::task::yield_now().await;
         self.resumes.fetch_add(1, SeqCst);
+    }
+
+    fn should_yield(&self) -> bool {
+        self.ticks.fetch_add(1, SeqCst);
+        false
     }
 }
 
@@ -189,32 +196,16 @@ async fn a_guest_gives_its_turn_back_only_while_it_waits() {
     assert_eq!(turn.pauses.load(SeqCst), 0);
 }
 
-/// Counts how often a guest could have had to go to the back of the line.
-#[derive(Default)]
-struct Asked(AtomicU32);
-
-#[async_trait::async_trait]
-impl Turn for Asked {
-    fn pause(&self) {}
-
-    async fn resume(&self) {}
-
-    fn should_yield(&self) -> bool {
-        self.0.fetch_add(1, SeqCst);
-        false
-    }
-}
-
 #[tokio::test]
 async fn only_a_guest_that_computed_for_a_whole_tick_may_have_to_yield() {
     let bench = crate::support::hostile();
     let burn = async |n: u32| {
-        let turn = Arc::new(Asked::default());
+        let turn = Arc::new(Counted::default());
         let told = bench
             .paced(&json!({ "mode": "burn", "n": n }), turn.clone())
             .await;
         told.json();
-        (told.usage.cpu, turn.0.load(SeqCst))
+        (told.usage.cpu, turn.ticks.load(SeqCst))
     };
     let mut short = 0;
     for _ in 0..300 {

@@ -34,7 +34,7 @@ async fn a_task_is_as_far_as_its_request_and_its_answer() {
         let store = store.clone();
         async move {
             let answered = store.delegated_answer(peer(n), "task-1", b"a".to_vec(), true, at);
-            answered.await.expect("a write")
+            answered.await.expect("a write").0
         }
     };
     assert!(!answer(2, NOW).await, "of another peer");
@@ -52,18 +52,19 @@ async fn a_task_is_as_far_as_its_request_and_its_answer() {
 #[tokio::test]
 async fn what_was_answered_is_not_asked_again() {
     let store = store();
-    for n in [1, 2] {
-        store.delegate(work(n)).await.expect("a task");
-    }
+    let first = store.delegate(work(1)).await.expect("a task");
+    store.delegate(work(2)).await.expect("a task");
     let waiting = async || due(&store, NOW).await.len();
     assert_eq!(waiting().await, 2);
     let answer = |from: u64, task: &'static str| {
         store.delegated_answer(peer(from), task, b"a".to_vec(), true, NOW)
     };
-    assert!(!answer(9, "task-1").await.expect("a write"), "of another");
+    let of_another = answer(9, "task-1").await.expect("a write");
+    assert_eq!(of_another, (false, None));
     assert_eq!(waiting().await, 2);
     // It left, as there is an answer; that it did was not marked yet.
-    assert!(answer(1, "task-1").await.expect("a write"));
+    let answered = answer(1, "task-1").await.expect("a write");
+    assert_eq!(answered, (true, Some(first)));
     assert_eq!(waiting().await, 1);
 }
 
@@ -108,7 +109,7 @@ async fn answers_are_kept_for_a_while_and_open_tasks_until_their_end() {
         store.delegate(work(n)).await.expect("a task");
     }
     let answered = store.delegated_answer(peer(1), "task-1", Vec::new(), true, NOW);
-    assert!(answered.await.expect("a write"));
+    assert!(answered.await.expect("a write").0);
     store
         .cancel_delegated("task-2", NOW)
         .await

@@ -176,7 +176,10 @@ async fn a_thousand_trust_requests_wait_and_no_more() {
 #[tokio::test]
 async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
     let store = store();
-    ask(&store, 1, "c", later(HOUR)).await;
+    store
+        .ask(question("c", later(HOUR)))
+        .await
+        .expect("a question");
     let answered = |n, c: &'static str, at| store.answered(peer(n), c, b"answer".to_vec(), at);
     assert!(!answered(2, "c", NOW).await.expect("from another"));
     assert!(!answered(1, "d", NOW).await.expect("to another"));
@@ -187,7 +190,10 @@ async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
     let reply = store.reply("c").await.expect("a row").expect("a question");
     assert_eq!(reply.answer, Some((b"answer".to_vec(), later(HOUR))));
     assert!(store.asked_open().await.expect("rows").is_empty());
-    ask(&store, 1, "e", later(HOUR)).await;
+    store
+        .ask(question("e", later(HOUR)))
+        .await
+        .expect("a question");
     store.unask("e").await.expect("no more");
     assert!(!answered(1, "e", NOW).await.expect("nobody waits"));
 }
@@ -197,15 +203,11 @@ async fn a_question_and_its_place_in_the_outbox_come_together_and_a_card_says_ho
 {
     let store = store();
     let question = |n: u64| Question {
-        peer: peer(1),
-        correlation: format!("q{n}"),
-        deadline: later(HOUR),
-        bytes: format!("question {n}").into_bytes(),
-        message_id: format!("message {n}"),
         delivery: |_, accepts| match accepts {
             [] => Delivery::AtMostOnce { tried: false },
             _ => Delivery::AtLeastOnce,
         },
+        ..question(&format!("q{n}"), later(HOUR))
     };
     let once = Delivery::AtMostOnce { tried: false };
     let (_, delivery) = store.ask(question(1)).await.expect("a question");

@@ -192,7 +192,7 @@ async fn strangers_probes_and_old_answers_are_forgotten() {
         .await
         .expect("a peer");
     store.probe(peer(1), "shell", NOW).await.expect("a probe");
-    ask(&store, 1, "c", NOW).await;
+    store.ask(question("c", NOW)).await.expect("a question");
     assert_eq!(sweep(&store, later(HOUR)).await.others, 0);
     assert_eq!(sweep(&store, later(91 * DAY)).await.others, 3);
     let left: Vec<_> = store
