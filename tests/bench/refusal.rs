@@ -132,9 +132,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         let slower: Vec<f64> = before[0].iter().map(|time| time + INJECTED_US).collect();
         let noticed = apart(&before[1], &slower);
         largest = largest.max(first).max(second);
-        if !condition.loaded {
-            control = control.min(noticed);
-        }
+        control = control.min(noticed);
         report.remark(&format!(
             "{}: until ready {first:.2} ({why}), {} a class, control {noticed:.1}; receipt to release {second:.2} \
              ({why_after}), {} a class",
@@ -158,7 +156,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         Some(Budget::AtLeast(BOUND)),
     );
     report.remark(&format!(
-        "{IN_FLIGHT} in flight, rates unlimited; the control is the least of the idle conditions"
+        "{IN_FLIGHT} in flight, rates unlimited; the control is the least of the four conditions"
     ));
 }
 
