@@ -1,5 +1,6 @@
 //! What a call over XMTP costs, beside two official clients that do nothing but send texts to and fro over the same node
-//! in the same run, and beside a pair of agent-coworker.
+//! in the same run, and beside a pair of agent-coworker. The clients encrypt their databases, as our sidecar and
+//! agent-coworker's bridge do; a pair that does not is measured too.
 
 pub(crate) mod network;
 mod python;
@@ -36,7 +37,8 @@ async fn measure(report: &mut Report, effort: Effort, tools: &Tools) {
         Member::join(tools, &node, "ann", 1),
         Member::join(tools, &node, "bob", 0)
     );
-    let mut pair = Pair::open(tools, &node);
+    let mut pair = Pair::open(tools, &node, Some([7; 32]));
+    let mut plain = Pair::open(tools, &node, None);
     let first = pair.first_contact();
     // Tier 3 has no bucket; what is measured is the way, not the pace.
     ann.trust(&bob.me, Tier::Privileged).await;
@@ -44,8 +46,10 @@ async fn measure(report: &mut Report, effort: Effort, tools: &Tools) {
     for _ in 0..effort.times(10, 1) {
         bob.call(&ann.me, ECHO).await;
         pair.trips(1);
+        plain.trips(1);
     }
-    round_trips(report, effort, &mut pair, &ann, &bob).await;
+    round_trips(report, effort, (&mut pair, &mut plain), &ann, &bob).await;
+    drop(plain);
     first_contact(report, effort, tools, &node, &ann, first).await;
     sends(report, effort, &mut pair, &ann, bob).await;
     memory(report, &node, &ann, &pair).await;
@@ -61,8 +65,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn open(tools: &Tools, node: &Node) -> Self {
-        let (asks, mut echoes) = (Client::open(tools, node), Client::open(tools, node));
+    fn open(tools: &Tools, node: &Node, key: Option<[u8; 32]>) -> Self {
+        let open = || Client::open(tools, node, key);
+        let (asks, mut echoes) = (open(), open());
         echoes.ask(&json!({ "do": "echo" }));
         Self { asks, echoes }
     }
@@ -97,18 +102,19 @@ impl Pair {
 async fn round_trips(
     report: &mut Report,
     effort: Effort,
-    pair: &mut Pair,
+    (pair, unencrypted): (&mut Pair, &mut Pair),
     ann: &Member,
     bob: &Member,
 ) {
-    let (mut bare, mut hot) = (Vec::new(), Vec::new());
+    let (mut bare, mut plain, mut hot) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.times(BLOCKS, 1) {
         bare.extend(pair.trips(effort.times(200 / BLOCKS, 3)));
+        plain.extend(unencrypted.trips(effort.times(200 / BLOCKS, 3)));
         for _ in 0..effort.times(300 / BLOCKS, 3) {
             hot.push(bob.call(&ann.me, ECHO).await);
         }
     }
-    let (bare, hot) = (sorted(bare), sorted(hot));
+    let (bare, plain, hot) = (sorted(bare), sorted(plain), sorted(hot));
     report.row("xmtp.bare", percentile(&bare, 0.5), "ms", None, None);
     report.row("xmtp.bare.p95", percentile(&bare, 0.95), "ms", None, None);
     report.row(
@@ -123,6 +129,14 @@ async fn round_trips(
         percentile(&hot, 0.95),
         "ms",
         Some("xmtp.bare.p95"),
+        None,
+    );
+    let plain = percentile(&plain, 0.5);
+    report.row(
+        "xmtp.bare.unencrypted",
+        plain,
+        "ms",
+        Some("xmtp.bare"),
         None,
     );
 }

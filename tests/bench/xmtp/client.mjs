@@ -1,7 +1,9 @@
 // One official client in a process of its own, told what to do by JSON lines on stdin, one answer a line on stdout. Run it
 // in a folder where @xmtp/node-sdk 5.5.0 is installed:
 //
-//   node client.mjs URL DATABASE ADDRESS
+//   node client.mjs URL DATABASE ADDRESS [KEY]
+//
+// With a key, 32 bytes in hexadecimal, the database is encrypted.
 //
 // It asks {"sign": TEXT} of whoever has the key of the address and takes {"do": "signature", "hex": ...}. Then it says who
 // it is, and takes further orders: "echo" sends every text back from now on; "trips" sends texts one after the other, each
@@ -16,7 +18,8 @@ import { pathToFileURL } from 'node:url';
 const require = createRequire(join(process.cwd(), 'package.json'));
 const { ApiUrls, Client, isText } = await import(pathToFileURL(require.resolve('@xmtp/node-sdk')));
 
-const [url, dbPath, address] = process.argv.slice(2);
+const [url, dbPath, address, key] = process.argv.slice(2);
+const dbEncryptionKey = key && Uint8Array.from(Buffer.from(key, 'hex'));
 const say = (frame) => process.stdout.write(`${JSON.stringify(frame)}\n`);
 // Some functions of this version ask this address whatever they are told.
 ApiUrls.local = url;
@@ -101,7 +104,7 @@ client = await Client.create(
         say({ sign: text });
       }),
   },
-  { env: 'local', apiUrl: url, dbPath, historySyncUrl: null, disableDeviceSync: true, loggingLevel: 'Off' },
+  { env: 'local', apiUrl: url, dbPath, dbEncryptionKey, historySyncUrl: null, disableDeviceSync: true, loggingLevel: 'Off' },
 );
 await client.conversations.streamAllMessages({
   disableSync: true,

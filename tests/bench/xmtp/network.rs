@@ -230,7 +230,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn open(tools: &Tools, node: &Node) -> Self {
+    /// Opens a client, with the key of its database if that is to be encrypted.
+    pub(crate) fn open(tools: &Tools, node: &Node, key: Option<[u8; 32]>) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let wallet = loop {
             if let Some(wallet) = Wallet::from_secret(&clock::random()) {
@@ -245,6 +246,7 @@ impl Client {
             .arg(node.url())
             .arg(dir.path().join("client.db3"))
             .arg(wallet.address())
+            .args(key.map(|key| hex(&key)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
