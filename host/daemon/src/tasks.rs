@@ -16,9 +16,15 @@ pub fn places() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Returns how many guests may be on a processor at a time that compute for longer than a tick: enough to use all of them.
+/// Returns how many guests that compute for longer than a tick may have turns on the background's threads.
 pub fn long_places() -> usize {
     places()
+}
+
+/// Returns how many processors such guests may use: all but one. Where every processor computes, a thread of the host that
+/// wakes may find none that lets it in at once, however weak the guests' priority, least of all on a virtual machine.
+fn background_threads() -> usize {
+    places().saturating_sub(1).max(1)
 }
 
 /// Returns the runtime of a host: a thread for each processor. A guest holds its thread for two ticks of 1 ms at most and
@@ -34,7 +40,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Threads of the lowest priority, one a place. What runs here cannot delay what does not: the system lets a thread of the
+/// Threads of the lowest priority, for guests that compute for long. What runs here cannot delay what does not: the system lets a thread of the
 /// host in as soon as it wakes. Beside a busy thread of the host there is a three hundredth of a processor left for them,
 /// and all of it when the host waits.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ impl Background {
     /// If the system gives no threads.
     pub fn new() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(long_places())
+            .worker_threads(background_threads())
             .thread_name("guests")
             .on_thread_start(step_back)
             .build()?;
