@@ -10,6 +10,13 @@ fn a_reset_lets_another_installation_speak_for_the_same_inbox() {
     let place = Place::new();
     let node = Node::start(&place);
     let mut ann = Member::join("ann", &node, &[]);
+    let bob = Member::join("bob", &node, &["echo.wasm"]);
+    bob.trust(&ann, "known");
+    let called = |ann: &Member, n: u8| {
+        let answer = ann.call(&bob, "echo", json!({ "n": n }));
+        assert_eq!(answer["result"], json!({ "n": n }), "{answer}");
+    };
+    called(&ann, 1);
     let before = ann.bridge();
     let refused = ann.place.run(&["bridge", "reset", "--yes"]);
     assert_eq!(refused.code, 3, "not while a host runs: {}", refused.stderr);
@@ -23,6 +30,9 @@ fn a_reset_lets_another_installation_speak_for_the_same_inbox() {
     let after = ann.until_state("ready");
     assert_eq!(before["inbox"], after["inbox"]);
     assert_ne!(before["installation"], after["installation"]);
+    // In a conversation of its own, which the others have to notice.
+    called(&ann, 2);
+    called(&ann, 3);
 }
 
 #[test]
