@@ -16,7 +16,7 @@ use crate::ask::Answer;
 use crate::clock;
 use crate::host::Host;
 use crate::perform::{Begun, Waiting, What, begin};
-use crate::store::{Accepted, Arrival, StoreError, Stored};
+use crate::store::{Accepted, Arrival, Later, StoreError, Stored};
 use crate::transport::{Inbound, Kept};
 
 /// How many messages may be on their way to disk while further ones are looked at.
@@ -133,8 +133,12 @@ impl Drop for Room<'_> {
     }
 }
 
-/// A request that was given to the store, and what tells that it is on disk.
-type Given<'a> = (Candidate<'a>, Result<Stored<Accepted>, StoreError>);
+/// What was given to the store, and what tells that it is on disk.
+enum Given<'a> {
+    Request(Box<Candidate<'a>>, Result<Stored<Accepted>, StoreError>),
+    /// The transport hears of it then; whoever waited for it has it already.
+    Answer(Result<Later<bool>, StoreError>, oneshot::Sender<Kept>),
+}
 
 /// Takes a message in, and returns the task that it became.
 pub(crate) async fn take(host: &Host, message: Inbound) -> Option<TaskId> {
@@ -142,34 +146,33 @@ pub(crate) async fn take(host: &Host, message: Inbound) -> Option<TaskId> {
     confirm(host, given).await
 }
 
-/// Gives a request to the store. A bad message affects itself only.
+/// Waits until a message is on disk, tells the transport, and puts a request into its line. The store's trouble leaves
+/// the message with the transport: without a confirmation it is delivered again.
+async fn confirm(host: &Host, given: Given<'_>) -> Option<TaskId> {
+    let confirmed = async {
+        match given {
+            Given::Request(candidate, stored) => {
+                let accepted = stored?.kept().await?;
+                Ok(Some(keep(host, *candidate, accepted)))
+            }
+            Given::Answer(stored, kept) => {
+                stored?.kept().await?;
+                let _ = kept.send(Kept::Done);
+                Ok(None)
+            }
+        }
+    };
+    confirmed.await.unwrap_or_else(|error: StoreError| {
+        tracing::error!(%error, "a message could not be stored");
+        None
+    })
+}
+
+/// Gives a message to the store if it is to be kept. Everything else is dealt with here; a bad one affects itself only.
 async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
+    let received = Instant::now();
     host.counters.received.fetch_add(1, Ordering::Relaxed);
     host.outbox.awake(&message.from);
-    let (candidate, arrival) = consider(host, message).await?;
-    let stored = host.store.begin_accept(arrival).await;
-    Some((candidate, stored))
-}
-
-/// Waits until a request is on disk, and puts it into its line. The store's trouble leaves it with the transport.
-async fn confirm(host: &Host, (candidate, stored): Given<'_>) -> Option<TaskId> {
-    let accepted = match stored {
-        Ok(stored) => stored.kept().await,
-        Err(error) => Err(error),
-    };
-    match accepted {
-        Ok(accepted) => Some(keep(host, candidate, accepted)),
-        Err(error) => {
-            // Without a confirmation the transport keeps the message and delivers it again.
-            tracing::error!(%error, "a request could not be stored");
-            None
-        }
-    }
-}
-
-/// Decides whether a message is a request that may wait. Everything else is dealt with here.
-async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arrival)> {
-    let received = Instant::now();
     let Inbound {
         from,
         id,
@@ -273,7 +276,8 @@ async fn consider(host: &Host, message: Inbound) -> Option<(Candidate<'_>, Arriv
         received,
         kept,
     };
-    Some((candidate, arrival))
+    let stored = host.store.begin_accept(arrival).await;
+    Some(Given::Request(Box::new(candidate), stored))
 }
 
 fn keep(host: &Host, candidate: Candidate<'_>, accepted: Accepted) -> TaskId {
@@ -309,7 +313,7 @@ async fn answer(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<(Candidate<'static>, Arrival)> {
+) -> Option<Given<'static>> {
     let correlation = envelope
         .correlation
         .as_ref()
@@ -322,7 +326,8 @@ async fn answer(
         return None;
     }
     if host.asks.is_delegated(&from, &correlation) {
-        return work_answered(host, &from, &correlation, &envelope, bytes, now, kept).await;
+        work_answered(host, &from, &correlation, &envelope, bytes, now, kept).await;
+        return None;
     }
     // Whoever waits here is gone after a crash: it need not wait for the disk too. The transport does.
     let told = Answer {
@@ -332,13 +337,8 @@ async fn answer(
     if !host.asks.complete(&from, &correlation, told) {
         host.counters.unasked.fetch_add(1, Ordering::Relaxed);
     }
-    let kept_answer = host.store.answered(&from, &correlation, bytes, now).await;
-    if let Err(error) = kept_answer {
-        tracing::error!(%error, "an answer could not be stored");
-        return None;
-    }
-    let _ = kept.send(Kept::Done);
-    None
+    let stored = host.store.answered(&from, &correlation, bytes, now).await;
+    Some(Given::Answer(stored, kept))
 }
 
 /// Takes the answer to work that was given to this peer. A pong under the same id is none.
@@ -350,7 +350,7 @@ async fn work_answered(
     bytes: Vec<u8>,
     now: Timestamp,
     kept: oneshot::Sender<Kept>,
-) -> Option<(Candidate<'static>, Arrival)> {
+) {
     let success = match envelope.message {
         Message::TaskResponse { .. } => Some(true),
         Message::TaskError(_) | Message::Error { .. } => Some(false),
@@ -376,11 +376,10 @@ async fn work_answered(
         }
         Err(error) => {
             tracing::error!(%error, "an answer could not be stored");
-            return None;
+            return;
         }
     }
     let _ = kept.send(Kept::Done);
-    None
 }
 
 /// Tells a peer whose line is full that we are busy, once a minute.

@@ -13,6 +13,7 @@ use coworker_core::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+mod along;
 mod approvals;
 mod asked;
 mod cards;
@@ -38,7 +39,9 @@ mod state;
 mod tasks;
 mod thread;
 mod usage;
+mod wal;
 
+pub use along::Later;
 pub use approvals::{ApprovalRecords, ApprovalRow, Approve, ExaminedRow, FileRow, VisibilityRow};
 pub use asked::{AnswerRow, AskedRow, Question};
 pub use cards::CardRow;
@@ -100,10 +103,13 @@ struct Shared {
     /// another one, while somebody still holds the first.
     next_out: AtomicI64,
     answers: Duration,
+    along: Arc<Along>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
+use along::Along;
 use thread::{Job, Order};
+use wal::Room;
 
 /// A write that the thread has, and that may not be on disk yet.
 #[derive(Debug)]
@@ -226,20 +232,23 @@ impl Store {
         path: Option<PathBuf>,
         options: &StoreOptions,
     ) -> Result<Self, StoreError> {
-        prepare(&connection, path, options)?;
+        prepare(&connection, path.clone(), options)?;
         deaths::count_deaths(&connection)?;
         let next_out = outbox::highest(&connection)?.saturating_add(1);
         let db = Db::new(connection);
         let (orders, waiting) = mpsc::channel(WAITING);
+        let (along, log) = (Arc::<Along>::default(), Room::beside(path.as_deref()));
+        let theirs = along.clone();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || thread::serve(db, waiting))
+            .spawn(move || thread::serve(db, waiting, &theirs, log))
             .map_err(|error| StoreError::Thread(Arc::new(error)))?;
         Ok(Self {
             orders,
             shared: Arc::new(Shared {
                 next_out: AtomicI64::new(next_out),
                 answers: options.answers,
+                along,
                 thread: std::sync::Mutex::new(Some(thread)),
             }),
         })
@@ -267,7 +276,7 @@ fn prepare(
     connection.pragma_update(None, "foreign_keys", true)?;
     // Pages that callers' requests are spread over stay in memory (KiB, as a negative number).
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", wal::PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     if let Some(size) = options.max_size {
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

@@ -7,6 +7,7 @@ use coworker_core::{PeerId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use super::along::Later;
 use super::codec::{peer_at, peer_key, time_at};
 use super::{Delivery, Store, StoreError, cards, outbox};
 
@@ -79,16 +80,17 @@ impl Store {
         .await
     }
 
-    /// Records an answer. Returns whether it counts: it is from the peer that was asked, the first, and in time.
+    /// Records an answer, along with what is written next: whoever waits for it need not wait for the disk. Returns whether
+    /// it counts: it is from the peer that was asked, the first, and in time.
     pub async fn answered(
         &self,
         peer: impl Borrow<PeerId>,
         correlation: &str,
         bytes: Vec<u8>,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Later<bool>, StoreError> {
         let (peer, correlation) = (peer_key(peer.borrow()), correlation.to_owned());
-        self.write(move |c| {
+        self.begin_along(move |c| {
             let counted = c
                 .prepare_cached(
                     "UPDATE asked SET answered = ?3, answer = ?4

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::along::Along;
+use super::wal::Room;
 use super::{Db, StoreError};
 
 /// The most jobs of one transaction: enough to spread one sync over many callers, few enough that the first of them
@@ -24,6 +26,8 @@ pub(super) enum Order {
     /// first change, as a savepoint does, would be for nothing.
     WholeWrite(Box<dyn Work>),
     Read(Box<dyn Work>),
+    /// What waits for company has waited long enough.
+    Hurry,
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -89,16 +93,26 @@ where
 }
 
 /// Serves orders until the store is closed or nobody is left who could give any.
-pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>) {
+pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>, along: &Along, mut log: Room) {
     let mut waiting = Vec::with_capacity(BATCH);
     let mut careful = 0;
-    while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
+    loop {
+        while orders.is_empty() && log.grow() {}
+        let came = orders.blocking_recv_many(&mut waiting, BATCH);
+        along.join(&mut waiting);
+        if came == 0 {
+            along.close(&mut waiting);
+            settle(&db, &mut waiting, &mut careful);
+            return;
+        }
         if let Some(reply) = settle(&db, &mut waiting, &mut careful) {
             orders.close();
             // What was sent before the door closed still counts.
             while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
                 settle(&db, &mut waiting, &mut careful);
             }
+            along.close(&mut waiting);
+            settle(&db, &mut waiting, &mut careful);
             let ended = super::deaths::end_cleanly(&db).and_then(|()| db.close());
             let _ = reply.send(ended);
             return;
@@ -121,6 +135,7 @@ fn settle(
         let alone = with_care || matches!(order, Order::Write(_));
         match order {
             Order::Close(reply) => closing = Some(reply),
+            Order::Hurry => {}
             // A read inside an open transaction sees writes that may yet be lost: it is answered with them.
             Order::Read(mut work) => {
                 let _ = work.run(db);

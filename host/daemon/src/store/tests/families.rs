@@ -180,7 +180,10 @@ async fn an_answer_counts_once_from_who_was_asked_and_in_time() {
         .ask(question("c", later(HOUR)))
         .await
         .expect("a question");
-    let answered = |n, c: &'static str, at| store.answered(peer(n), c, b"answer".to_vec(), at);
+    let answered = async |n, c: &'static str, at| {
+        let given = store.answered(peer(n), c, b"answer".to_vec(), at).await;
+        given.expect("a store").kept().await
+    };
     assert!(!answered(2, "c", NOW).await.expect("from another"));
     assert!(!answered(1, "d", NOW).await.expect("to another"));
     assert!(!answered(1, "c", later(HOUR + 1)).await.expect("too late"));
