@@ -25,7 +25,8 @@ struct Shared {
     store: Store,
     config: GuardConfig,
     /// By skill. Held from a judgement until it is on disk: two answers at once may not both use what is left.
-    ledgers: Mutex<HashMap<String, Ledger>>,
+    /// By text: what the skills of one component show of a text they share is one account.
+    ledger: Mutex<Ledger>,
     /// Which skills each peer lost.
     bars: RwLock<HashMap<PeerId, BTreeSet<String>>>,
 }
@@ -118,7 +119,7 @@ impl Guards {
         Self(Arc::new(Shared {
             store,
             config,
-            ledgers: Mutex::default(),
+            ledger: Mutex::default(),
             bars: RwLock::default(),
         }))
     }
@@ -126,12 +127,11 @@ impl Guards {
     /// Reads accounts and bars from the store.
     pub async fn recall(&self) -> Result<(), StoreError> {
         let shown = self.0.store.guard_shown().await?;
-        let mut ledgers = self.0.ledgers.lock().await;
+        let mut ledger = self.0.ledger.lock().await;
         for row in shown {
-            let ledger = ledgers.entry(row.skill).or_default();
             ledger.restore(row.text, &row.peer, row.print);
         }
-        drop(ledgers);
+        drop(ledger);
         for row in self.0.store.guard_bars().await? {
             self.bar(&row.peer, &row.skill);
         }
@@ -194,16 +194,11 @@ impl Guards {
         text: &str,
         sighting: &Sighting,
     ) -> Result<Passed, Held> {
-        let skill = passing.entry.name();
-        let mut ledgers = self.0.ledgers.lock().await;
+        let mut shared = self.0.ledger.lock().await;
         // The owner tries skills as often as needed: that is on nobody's account.
         let mut own = Ledger::default();
         let is_owner = passing.peer.scheme() == Scheme::Local;
-        let ledger = if is_owner {
-            &mut own
-        } else {
-            ledgers.entry(skill.to_owned()).or_default()
-        };
+        let ledger = if is_owner { &mut own } else { &mut shared };
         let Some(leak) = passing.leak(ledger, sighting) else {
             self.add(ledger, passing, sighting).await?;
             return Ok(Passed::default());

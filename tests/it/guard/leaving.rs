@@ -63,6 +63,26 @@ fn what_the_owner_lets_be_quoted_is_quoted() {
 }
 
 #[test]
+fn trust_that_was_lent_for_another_skill_redacts_nothing_here() {
+    let script = "[[rule]]\nmode = \"repeat\"\n";
+    let (place, serving) = guarded(script, PATIENT, 9, "[guard]\nmode = \"redact\"\n");
+    let peer = place.peer(&serving, "known");
+    for (skill, is_answered) in [("another", false), ("thief", true)] {
+        place.owner(json!({
+            "do": "trust_set", "peer": peer.id, "tier": "internal", "for": "1h", "skills": [skill],
+        }));
+        let answer = steal(&peer, "ask", "", json!({}));
+        let taken = &answer["result"]["taken"];
+        assert_eq!(taken.is_array(), is_answered, "{skill}: {answer}");
+        assert_eq!(
+            answer.get("duration_ms").is_some(),
+            is_answered,
+            "{skill}: {answer}"
+        );
+    }
+}
+
+#[test]
 fn what_is_let_through_or_taken_out_is_on_record_and_takes_nothing() {
     for (mode, done) in [("warn", "let through"), ("redact", "taken out")] {
         let script = "[[rule]]\nmode = \"repeat\"\n";

@@ -17,8 +17,12 @@ fn peer(digit: char) -> PeerId {
 }
 
 fn entry(text: &str, mode: Option<GuardMode>) -> Arc<Entry> {
+    named("pages", text, mode)
+}
+
+fn named(name: &str, text: &str, mode: Option<GuardMode>) -> Arc<Entry> {
     let manifest = Manifest {
-        name: "pages".parse().expect("a name"),
+        name: name.parse().expect("a name"),
         version: None,
         description: "Writes manual pages.".to_owned(),
         when_to_use: None,
@@ -149,11 +153,13 @@ async fn pieces_add_up_over_a_restart_and_begin_anew_with_another_text() {
     let (store, ann, entry) = (store(), peer('a'), entry(PROMPT, None));
     let mut guards = guards(&store);
     let mut held = 0;
-    for task in 0..30 {
+    // Another skill of the same component has the same text.
+    let both = [entry.clone(), named("more", PROMPT, None)];
+    for (task, entry) in (0..30).zip(both.iter().cycle()) {
         guards = self::guards(&store);
         guards.recall().await.expect("read");
         let piece = part(usize::from(task) * 120, 45);
-        let passed = guards.pass(passing(task, &ann, &entry), Stage::Output, piece);
+        let passed = guards.pass(passing(task, &ann, entry), Stage::Output, piece);
         held += usize::from(passed.await.is_err());
     }
     assert!((15..30).contains(&held), "{held}");

@@ -94,7 +94,7 @@ impl Turning<'_> {
         let passing = Passing {
             task: self.task,
             peer: self.peer,
-            tier: self.host.trust.tier(self.peer),
+            tier: self.tier,
             entry,
             input: said,
             is_begun: false,

@@ -264,7 +264,8 @@ impl State {
 }
 
 fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
-    let asks = approval::beyond(&Grants::default(), &candidate.reviewed.grants);
+    let mut asks = approval::beyond(&Grants::default(), &candidate.reviewed.grants);
+    asks.extend(approval::less_guarded(&candidate.reviewed.guard));
     let consented = file.consent || rules.default_exposed;
     let granted = asks.is_empty() || (file.consent && rules.allow_grants);
     if consented && granted {

@@ -171,6 +171,39 @@ async fn a_removed_component_is_removed_whatever_text_it_leaves() {
 }
 
 #[tokio::test]
+async fn a_text_that_asks_to_be_guarded_less_waits_for_its_owner_from_the_start() {
+    for (asks, words) in [
+        ("mode = \"warn\"", Some("guarded by \"warn\" only")),
+        (
+            "public = [\"mine\"]",
+            Some("1 line(s) of its private texts be quoted"),
+        ),
+        ("mode = \"block\"", None),
+    ] {
+        let mut config = Config::default();
+        config.host.default_visibility = Visibility::Exposed;
+        let start = Start {
+            config,
+            ..Start::default()
+        };
+        let world = World::with(start).await;
+        std::fs::create_dir(world.path("notes")).unwrap();
+        let beside = format!("[guard]\n{asks}\n");
+        std::fs::write(world.path("notes/grants.toml"), beside).unwrap();
+        world
+            .put("notes/SKILL.md", &skill_md("Writes notes", "mine"))
+            .await;
+        assert_eq!(world.entry("notes").is_none(), words.is_some(), "{asks}");
+        if let Some(words) = words {
+            let reason = world.reason(NOTES).await;
+            assert!(reason.contains(words), "{asks}: {reason}");
+            world.expose("notes").await;
+            assert!(world.entry("notes").is_some(), "{asks}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn grants_beside_a_text_limit_raise_and_guard_it() {
     let world = World::new().await;
     std::fs::create_dir(world.path("notes")).unwrap();
