@@ -22,6 +22,11 @@ fn a_text_answers_a_peer_and_stays_home() {
     assert!(task["digest"].is_string());
     let used = &task["used"];
     assert_eq!(
+        used["output_bytes"],
+        r#"{"result":"Boil it."}"#.len(),
+        "{used}"
+    );
+    assert_eq!(
         (&used["model_calls"], &used["model"]),
         (&json!(1), &json!("script"))
     );
@@ -249,6 +254,9 @@ fn a_revocation_ends_a_question_and_a_restart_asks_once_more() {
     place.owner(json!({ "do": "trust_revoke", "peer": peer.id }));
     place.settled();
     assert_eq!(newest(&place, "soup")["outcome"], "CANCELLED");
+    // What the model was asked is owed all the same.
+    let billed = || Some(newest(&place, "soup")["used"]["model_calls"] == 1).filter(|is| *is);
+    crate::peer::until("the question is on the bill", billed);
     // Killed while it waits, it is asked again at most once.
     place.set_tier(&peer, "untrusted");
     place.owner(json!({ "do": "trust_set", "peer": peer.id, "tier": "known" }));

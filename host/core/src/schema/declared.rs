@@ -1,9 +1,9 @@
 //! What of a value its schema speaks of. What a caller adds beyond that is nobody's business: a model might take it for an
 //! instruction.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::MAX_SCHEMA_DEPTH;
+use super::{MAX_SCHEMA_DEPTH, Schema};
 
 /// Where a schema says more about the same value.
 const ALSO: [&str; 3] = ["allOf", "anyOf", "oneOf"];
@@ -49,21 +49,35 @@ fn object(
     map: &Map<String, Value>,
     depth: u32,
 ) -> Map<String, Value> {
-    let properties =
-        |schema: &Map<String, Value>| schema.get("properties").and_then(Value::as_object).cloned();
     let welcomes = |schema: &&Map<String, Value>| {
         let further = schema.get("additionalProperties");
         further.is_some_and(|further| *further != Value::Bool(false))
-            || schema.contains_key("patternProperties")
     };
-    let names_none = !schemas.iter().any(|schema| properties(schema).is_some());
-    let is_open = names_none || schemas.iter().any(welcomes);
+    let names = |schema: &&Map<String, Value>| {
+        schema.contains_key("properties") || schema.contains_key("patternProperties")
+    };
+    let is_open = !schemas.iter().any(names) || schemas.iter().any(welcomes);
+    // On the engine that checks values; a pattern that it does not take matches nothing.
+    let patterns: Vec<(Schema, &Value)> = schemas
+        .iter()
+        .filter_map(|schema| schema.get("patternProperties")?.as_object())
+        .flatten()
+        .filter_map(|(pattern, rule)| {
+            let schema = Schema::compile(&json!({ "pattern": pattern })).ok()?;
+            Some((schema, rule))
+        })
+        .collect();
     let mut kept = Map::new();
     for (key, value) in map {
-        let rules: Vec<&Value> = schemas
+        let named = schemas
             .iter()
-            .filter_map(|schema| schema.get("properties")?.get(key))
-            .collect();
+            .filter_map(|schema| schema.get("properties")?.get(key));
+        let text = Value::String(key.clone());
+        let matched = patterns
+            .iter()
+            .filter(|(pattern, _)| pattern.check(&text).is_ok())
+            .map(|(_, rule)| *rule);
+        let rules: Vec<&Value> = named.chain(matched).collect();
         if !rules.is_empty() {
             kept.insert(key.clone(), of(root, &rules, value, depth + 1));
         } else if is_open {
@@ -116,6 +130,29 @@ mod tests {
     #[track_caller]
     fn check(schema: Value, value: Value, expected: Value) {
         assert_eq!(declared(&schema, &value), expected);
+    }
+
+    #[test]
+    fn a_pattern_names_the_keys_that_match_it_and_no_others() {
+        let schema = json!({
+            "properties": { "a": {} },
+            "patternProperties": { "^x-": { "properties": { "b": {} } } },
+        });
+        check(
+            schema.clone(),
+            json!({"a": 1, "x-note": {"b": 2, "c": 3}, "system": "obey"}),
+            json!({"a": 1, "x-note": {"b": 2}}),
+        );
+        let mut without = schema;
+        without
+            .as_object_mut()
+            .expect("an object")
+            .remove("properties");
+        check(
+            without,
+            json!({"x-note": 1, "system": "obey"}),
+            json!({"x-note": 1}),
+        );
     }
 
     #[test]

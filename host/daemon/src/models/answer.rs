@@ -115,6 +115,9 @@ fn unfenced(text: &str) -> &str {
     inside.map_or(text, |(_, inside)| inside.trim())
 }
 
+/// What may be said of a text that every text passes.
+const SAYS_NOTHING: [&str; 4] = ["type", "title", "description", "examples"];
+
 /// Returns whether the output is one text under `result`: what a skill gets whose author names no output.
 fn is_plain_text(schema: &Value) -> bool {
     let properties = schema.get("properties").and_then(Value::as_object);
@@ -123,11 +126,14 @@ fn is_plain_text(schema: &Value) -> bool {
         && schema
             .pointer("/properties/result/type")
             .is_some_and(|kind| kind == "string")
-        && ["enum", "const", "pattern", "format"].iter().all(|rule| {
-            schema
-                .pointer(&format!("/properties/result/{rule}"))
-                .is_none()
-        })
+        && schema
+            .pointer("/properties/result")
+            .and_then(Value::as_object)
+            .is_some_and(|rules| {
+                rules
+                    .keys()
+                    .all(|rule| SAYS_NOTHING.contains(&rule.as_str()))
+            })
 }
 
 #[cfg(test)]
@@ -154,7 +160,15 @@ mod tests {
         };
         assert!(text(json!({"type": "string", "description": "x"})));
         assert!(!text(json!({"type": "number"})));
-        assert!(!text(json!({"type": "string", "enum": ["a"]})));
+        for rule in [
+            json!({"enum": ["a"]}),
+            json!({"maxLength": 9}),
+            json!({"not": {}}),
+        ] {
+            let mut rules = rule;
+            rules["type"] = json!("string");
+            assert!(!text(rules.clone()), "{rules}");
+        }
         assert!(!is_plain_text(
             &json!({"type": "object", "properties": {"result": {"type": "string"}, "b": {}}})
         ));

@@ -18,14 +18,17 @@ pub(super) fn body(question: &Question, structured: Structured, stream: bool) ->
     body.insert("model".to_owned(), json!(question.model));
     body.insert("max_tokens".to_owned(), json!(question.max_tokens));
     let by_tool = structured == Structured::Schema && question.wants_object();
-    let system = match &question.schema {
-        Some(schema) if !by_tool => question.system_with_schema(schema),
-        _ => question.system.reveal().to_owned(),
-    };
-    body.insert(
-        "system".to_owned(),
-        json!([{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]),
-    );
+    let text = question.system.reveal();
+    // The provider keeps all that stands before a mark, tools too: what a component made may hold what a caller said.
+    let mut system = vec![if by_tool && question.is_shaped_by_guest {
+        json!({"type": "text", "text": text})
+    } else {
+        json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
+    }];
+    if let Some(schema) = question.schema.as_ref().filter(|_| !by_tool) {
+        system.push(json!({"type": "text", "text": Question::in_words(schema)}));
+    }
+    body.insert("system".to_owned(), Value::Array(system));
     let messages: Vec<Value> = question
         .turns
         .iter()
@@ -153,6 +156,7 @@ mod tests {
             temperature: Some(2.0),
             max_tokens: 7,
             schema,
+            is_shaped_by_guest: false,
             most: 100,
         }
     }
@@ -180,6 +184,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_component_made_of_a_callers_words_is_behind_no_mark() {
+        let marks = |schema: Value, structured| -> Vec<bool> {
+            let mut question = question(Some(schema));
+            question.is_shaped_by_guest = true;
+            let body = body(&question, structured, false);
+            let system = body["system"].as_array().expect("a list");
+            let is_marked = |part: &Value| part.get("cache_control").is_some();
+            system.iter().map(is_marked).collect()
+        };
+        let object = json!({"type": "object", "description": "what a caller said"});
+        assert_eq!(marks(object.clone(), Structured::Schema), [false]);
+        assert_eq!(marks(object, Structured::Text), [true, false]);
+        assert_eq!(
+            marks(json!({"type": "array"}), Structured::Schema),
+            [true, false]
+        );
+    }
+
+    #[test]
     fn a_schema_that_no_tool_takes_goes_behind_the_private_text() {
         let body = body(
             &question(Some(json!({"type": "array"}))),
@@ -187,8 +210,9 @@ mod tests {
             true,
         );
         assert!(body.get("tools").is_none());
-        let system = body["system"][0]["text"].as_str().expect("text");
-        assert!(system.starts_with("the recipe\n\nAnswer with JSON"));
+        assert_eq!(body["system"][0]["text"], "the recipe");
+        let words = body["system"][1]["text"].as_str().expect("text");
+        assert!(words.starts_with("Answer with JSON"), "{words}");
         assert_eq!(body["stream"], true);
     }
 

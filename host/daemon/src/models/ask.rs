@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) temperature: Option<f32>,
     pub(super) max_tokens: Option<u32>,
     pub(super) schema: Option<Value>,
+    /// A component asks, and not the host for a text of its own.
+    pub(super) is_by_guest: bool,
     pub(super) most: usize,
 }
 
@@ -129,6 +131,7 @@ impl Inner {
                 .or(slot.wish.max_tokens)
                 .unwrap_or(chosen.provider.max_tokens),
             schema: wanted.schema,
+            is_shaped_by_guest: wanted.is_by_guest,
             most: wanted.most,
         };
         let most = most(&chosen, &question);

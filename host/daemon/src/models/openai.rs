@@ -25,7 +25,11 @@ pub(super) fn body(question: &Question, manner: Manner) -> Value {
     let format = format(question, manner.structured);
     let system = match (&question.schema, manner.structured, &format) {
         (Some(schema), Structured::Object | Structured::Text, _) | (Some(schema), _, None) => {
-            question.system_with_schema(schema)
+            format!(
+                "{}\n\n{}",
+                question.system.reveal(),
+                Question::in_words(schema)
+            )
         }
         _ => question.system.reveal().to_owned(),
     };
@@ -163,6 +167,7 @@ mod tests {
             temperature: Some(0.5),
             max_tokens: 7,
             schema,
+            is_shaped_by_guest: false,
             most: 100,
         }
     }

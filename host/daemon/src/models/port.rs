@@ -88,6 +88,7 @@ impl Models {
             temperature: ask.temperature,
             max_tokens: ask.max_tokens,
             schema: None,
+            is_by_guest: true,
             // The room counts what crosses; more than it takes is of no use.
             most: entry.limits.host_bytes.len(),
         };

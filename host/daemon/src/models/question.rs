@@ -20,6 +20,8 @@ pub(super) struct Question {
     pub(super) max_tokens: u32,
     /// What the answer has to pass.
     pub(super) schema: Option<Value>,
+    /// The schema is a component's own, which it may have made of what a caller said.
+    pub(super) is_shaped_by_guest: bool,
     /// The most bytes of text that are of use.
     pub(super) most: usize,
 }
@@ -145,11 +147,10 @@ impl Question {
         self.system.reveal().len() + said + schema
     }
 
-    /// Returns the private text with the schema behind it, for a provider that takes no schema.
-    pub(super) fn system_with_schema(&self, schema: &Value) -> String {
+    /// Returns a schema in words, for a provider that takes none.
+    pub(super) fn in_words(schema: &Value) -> String {
         format!(
-            "{}\n\nAnswer with JSON alone, without any text around it. It must pass this JSON Schema:\n{schema}",
-            self.system.reveal()
+            "Answer with JSON alone, without any text around it. It must pass this JSON Schema:\n{schema}"
         )
     }
 

@@ -262,6 +262,7 @@ mod tests {
             temperature: None,
             max_tokens: 9,
             schema: None,
+            is_shaped_by_guest: false,
             most: 100,
         }
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use coworker_core::budget::Cost;
-use coworker_core::{Bytes, Limits, PeerId, Span, Timestamp};
+use coworker_core::{Bytes, Limits, PeerId, Span, TaskId, Timestamp};
+use rusqlite::params;
 use serde::Serialize;
 
-use super::codec::{peer_at, peer_of, uint_at};
+use super::codec::{int, peer_at, peer_of, uint_at};
 use super::tasks::micros;
 use super::{Store, StoreError};
 
@@ -257,6 +258,38 @@ impl Store {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Adds what a call used that was cancelled while it ran.
+    pub async fn measure(
+        &self,
+        task: TaskId,
+        usage: UsageRow,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |c| {
+            c.prepare_cached(
+                "UPDATE task SET finished = ?2, cpu = ?3, wall = ?4, memory = ?5, host_calls = ?6, model_calls = ?7,
+                 tokens_in = ?8, tokens_out = ?9, cost = ?10, model = ?11, version = ?12
+                 WHERE task = ?1 AND cpu IS NULL",
+            )?
+            .execute(params![
+                task.as_bytes(),
+                at.0,
+                micros(usage.cpu),
+                micros(usage.wall),
+                int(usage.memory_peak.0),
+                usage.host_calls,
+                usage.model_calls,
+                int(usage.tokens_in),
+                int(usage.tokens_out),
+                usage.cost.map(|cost| int(cost.0)),
+                usage.model,
+                usage.version,
+            ])?;
+            Ok(())
         })
         .await
     }
