@@ -201,6 +201,7 @@ impl Peer {
         let to = self.host.clone();
         let outbox = self.outbox.as_ref().expect("the peer is online");
         let message = Outgoing {
+            round: 0,
             to,
             id,
             bytes,

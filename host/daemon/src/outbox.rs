@@ -391,11 +391,13 @@ impl Sender {
 
     /// Lets a peer that cannot be reached alone for a while. What waits for it stays on disk only.
     fn rest(&mut self, peer: &PeerId) {
+        let round = self.lanes.next_round();
         let Some(lane) = self.lanes.get(peer) else {
             return;
         };
         lane.forget_waiting();
         lane.more = true;
+        lane.round = round;
         if lane.asleep_until.is_none() {
             let pause = clock::pause(FIRST_PAUSE, LAST_PAUSE, lane.failures);
             lane.failures = lane.failures.saturating_add(1);
@@ -416,16 +418,16 @@ fn put_on_the_wire(
             break;
         };
         lane.on_the_wire += 1;
-        sending.push(Box::pin(carry(store.clone(), out.clone(), row)));
+        sending.push(Box::pin(carry(store.clone(), out.clone(), row, lane.round)));
     }
 }
 
-async fn carry(store: Store, out: mpsc::Sender<Outgoing>, row: OutRow) -> Sent {
+async fn carry(store: Store, out: mpsc::Sender<Outgoing>, row: OutRow, round: u64) -> Sent {
     let sent = match row.delivery {
-        Delivery::AtLeastOnce => offer(&out, &row).await,
+        Delivery::AtLeastOnce => offer(&out, &row, round).await,
         // The process ended, or the transport broke, in the middle of it.
         Delivery::AtMostOnce { tried: true } => Err(SendError::Unconfirmed),
-        Delivery::AtMostOnce { tried: false } => try_once(&store, &out, &row).await,
+        Delivery::AtMostOnce { tried: false } => try_once(&store, &out, &row, round).await,
     };
     if matches!(sent, Err(SendError::Impossible(_)))
         && let Err(error) = store.drop_outgoing(row.id).await
@@ -440,10 +442,11 @@ async fn try_once(
     store: &Store,
     out: &mpsc::Sender<Outgoing>,
     row: &OutRow,
+    round: u64,
 ) -> Result<(), SendError> {
     let failed = |error: StoreError| SendError::Unreachable(error.to_string());
     store.tried(row.id, true).await.map_err(failed)?;
-    let sent = offer(out, row).await;
+    let sent = offer(out, row, round).await;
     if matches!(sent, Err(SendError::Unreachable(_)))
         && let Err(error) = store.tried(row.id, false).await
     {
@@ -452,12 +455,13 @@ async fn try_once(
     sent
 }
 
-async fn offer(out: &mpsc::Sender<Outgoing>, row: &OutRow) -> Result<(), SendError> {
+async fn offer(out: &mpsc::Sender<Outgoing>, row: &OutRow, round: u64) -> Result<(), SendError> {
     let (done, outcome) = oneshot::channel();
     let message = Outgoing {
         to: row.peer.clone(),
         id: row.message_id.clone(),
         bytes: row.bytes.clone(),
+        round,
         done,
     };
     match out.send(message).await {

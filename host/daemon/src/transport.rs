@@ -56,6 +56,9 @@ pub struct Outgoing {
     pub id: String,
     /// The message.
     pub bytes: Vec<u8>,
+    /// Of which round of its peer's messages it is. When one did not leave, what is still on its way comes back too, and all
+    /// of it is sent again in a later round, in its order.
+    pub round: u64,
     /// Completed when the other side has it, or when this try has failed.
     pub done: oneshot::Sender<Result<(), SendError>>,
 }

@@ -29,6 +29,8 @@ const why = (error) => String(error?.message ?? error).slice(0, 500);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const pause = () => wait(PAUSE[0] / 2 + Math.random() * (PAUSE[1] - PAUSE[0] / 2));
 
+// What the client keeps is for its owner alone.
+process.umask(0o077);
 // Nothing but frames may reach stdout.
 console.log = console.info = console.debug = (...words) => note(words.join(" "));
 
@@ -250,8 +252,11 @@ async function leave({ id }) {
 // ---- what goes out: one at a time in each conversation, because sends that overlap there get in each other's way
 
 const lanes = new Map();
-/** The peers with a message that the network was too busy for: what follows it would overtake it, and comes back too. */
-const held = new Set();
+/**
+ * The peers with a message that did not leave, and what kept it. What follows would overtake it, and comes back too, until
+ * the host says that it sends that one again.
+ */
+const held = new Map();
 
 function send(frame) {
   const { to } = frame;
@@ -263,10 +268,11 @@ function send(frame) {
 async function deliver({ id, to, text, again }) {
   if (again) held.delete(to);
   if (held.has(to)) {
-    say({ is: "failed", id, kind: "rate_limited", why: "an earlier message waits" });
+    say({ is: "failed", id, kind: held.get(to), why: "an earlier message waits" });
     return;
   }
   if (!online) {
+    held.set(to, "unreachable");
     say({ is: "failed", id, kind: "unreachable", why: "the network does not answer" });
     return;
   }
@@ -278,7 +284,8 @@ async function deliver({ id, to, text, again }) {
     say({ is: "sent", id });
   } catch (error) {
     const sort = kind(error);
-    if (sort === "rate_limited") held.add(to);
+    // What comes after one of which nobody knows whether it left surely did not leave.
+    if (sort !== "impossible") held.set(to, sort === "rate_limited" ? sort : "unreachable");
     say({ is: "failed", id, kind: sort, why: why(error) });
   }
 }

@@ -82,6 +82,7 @@ impl Side {
         loop {
             let (done, outcome) = oneshot::channel();
             let message = Outgoing {
+                round: 0,
                 to: to.clone(),
                 id: text.to_owned(),
                 bytes: text.as_bytes().to_vec(),

@@ -59,6 +59,51 @@ hear((frame) => {{
     assert_eq!(bridge["restarts"], 0, "{bridge}");
 }
 
+/// The first of many messages does not leave; those on the wire behind it come back as a sidecar sends them back, and those
+/// that were not on the wire yet would pass.
+#[test]
+fn nothing_overtakes_what_did_not_leave() {
+    for (kind, goes_again) in [("unreachable", true), ("unconfirmed", false)] {
+        let faked = Faked::new(&format!(
+            r#"
+const early = [];
+hear((frame) => {{
+  live(frame);
+  if (frame.do === "hello") ready();
+  if (frame.do !== "send") return;
+  const sent = early.length === 4;
+  note({{ ...frame, sent }});
+  if (sent) return say({{ is: "sent", id: frame.id }});
+  if (early.push(frame) < 4) return;
+  for (const {{ id }} of early)
+    say({{ is: "failed", id, kind: id === early[0].id ? {kind:?} : "unreachable", why: "connect" }});
+}});
+"#
+        ));
+        let _serving = faked.place.serve(&[]);
+        faked.bridge_until("it is ready", |bridge| bridge["state"] == "ready");
+        let work = json!({ "do": "delegate", "peer": format!("xmtp:{EVE}"), "skill": "slow", "input": {} });
+        let tasks: Vec<String> = (0..7)
+            .map(|_| faked.place.owner(work.clone())["task"].clone())
+            .map(|task| task.as_str().expect("an id").to_owned())
+            .collect();
+        // An old peer would do twice what may have left and is sent again.
+        let expected = &tasks[usize::from(!goes_again)..];
+        let all = until("all are sent", || {
+            Some(faked.noted()).filter(|all| all.len() >= 4 + expected.len())
+        });
+        let (early, sent) = all.split_at(4);
+        let order = |frames: &[Value]| frames.iter().map(correlation).collect::<Vec<_>>();
+        assert_eq!(order(early), tasks[..4], "{kind}");
+        assert_eq!(order(sent), expected, "{kind}");
+        assert_eq!(sent[0]["again"], true, "{kind}");
+        assert!(
+            sent[1..].iter().all(|frame| frame["again"] == false),
+            "{kind}"
+        );
+    }
+}
+
 #[test]
 fn what_a_busy_network_sent_back_goes_again_in_its_order() {
     let faked = Faked::new("");

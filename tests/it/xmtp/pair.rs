@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::network::{Member, Node, kill};
+use crate::defects::is_for_its_owner_alone;
 use crate::peer::until;
 use crate::support::Place;
 
@@ -47,6 +48,7 @@ fn two_hosts_meet_and_call_over_a_node() {
         format!("xmtp:{}", bridge["inbox"].as_str().expect("an inbox")),
         ann.me
     );
+    is_for_its_owner_alone(&ann.place.home());
 }
 
 #[test]

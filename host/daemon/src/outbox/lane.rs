@@ -19,6 +19,8 @@ pub(super) struct Lane {
     pub(super) more: bool,
     pub(super) failures: u32,
     pub(super) asleep_until: Option<Instant>,
+    /// What is put on the wire now is of this round.
+    pub(super) round: u64,
     /// What of this lane is in the sum of all, and under which time it is in the list of sleepers.
     counted: usize,
     listed: Option<Instant>,
@@ -59,13 +61,25 @@ pub(super) struct Lanes {
     touched: HashSet<PeerId>,
     sleepers: BTreeSet<(Instant, PeerId)>,
     load: usize,
+    round: u64,
 }
 
 impl Lanes {
     /// Returns a peer's lane, opened if need be. The next pass looks at it.
     pub(super) fn open(&mut self, peer: &PeerId) -> &mut Lane {
         self.touched.insert(peer.clone());
-        self.lanes.entry(peer.clone()).or_default()
+        let round = self.round;
+        let new = || Lane {
+            round,
+            ..Lane::default()
+        };
+        self.lanes.entry(peer.clone()).or_insert_with(new)
+    }
+
+    /// Returns the number of a round that nothing was sent in yet.
+    pub(super) const fn next_round(&mut self) -> u64 {
+        self.round += 1;
+        self.round
     }
 
     /// Returns a peer's lane, if it has one. The next pass looks at it.

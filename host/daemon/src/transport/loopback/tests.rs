@@ -29,6 +29,7 @@ async fn side(dir: &Path) -> Side {
 async fn send(side: &Side, to: &PeerId, id: &str, bytes: &[u8]) -> Result<(), SendError> {
     let (done, sent) = oneshot::channel();
     let message = Outgoing {
+        round: 0,
         to: to.clone(),
         id: id.to_owned(),
         bytes: bytes.to_vec(),

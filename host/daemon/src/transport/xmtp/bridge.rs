@@ -91,6 +91,8 @@ pub(super) struct Bridge {
     flights: HashMap<u64, Flight>,
     /// Peers with a message that the network was too busy for. It goes first, once all others on the wire are back.
     held: HashSet<PeerId>,
+    /// For each peer the round of messages that is sent back to the outbox: what is left of it would overtake the others.
+    turned_back: HashMap<PeerId, u64>,
     asked: HashMap<u64, oneshot::Sender<Result<Option<PeerId>, SendError>>>,
     numbers: u64,
     bucket: Bucket,
@@ -129,6 +131,7 @@ impl Bridge {
             queues: Queues::default(),
             flights: HashMap::new(),
             held: HashSet::new(),
+            turned_back: HashMap::new(),
             asked: HashMap::new(),
             numbers: 0,
             slowed_until: None,
@@ -150,7 +153,7 @@ impl Bridge {
             tokio::select! {
                 () = tasks.stopped() => break,
                 said = next(&mut self.session) => self.hear(said).await,
-                Some(message) = self.outbox.recv(), if self.queues.has_room() => self.queues.push(message),
+                Some(message) = self.outbox.recv(), if self.queues.has_room() => self.line_up(message),
                 Some(question) = self.questions.recv() => self.ask(question),
                 Some(kept) = self.keeping.next() => self.settle(kept),
                 Some(peer) = self.again.next() => self.want_again(&peer),
@@ -280,9 +283,8 @@ impl Bridge {
         if session.ready && lived > PAUSES.1 {
             self.failures = 0;
         }
-        for (_, flight) in self.flights.drain() {
-            let done = flight.queued.message.done;
-            let _ = done.send(Err(SendError::Unconfirmed));
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            self.turn_back(flight.queued.message, SendError::Unconfirmed);
         }
         self.held.clear();
         for (_, asked) in self.asked.drain() {

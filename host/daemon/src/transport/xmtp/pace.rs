@@ -84,6 +84,14 @@ impl Queues {
         None
     }
 
+    /// Takes out all that waits for one peer.
+    pub(super) fn drain_of(&mut self, peer: &PeerId) -> impl Iterator<Item = Outgoing> + use<> {
+        self.turns.retain(|other| other != peer);
+        let waiting = self.waiting.remove(peer).unwrap_or_default();
+        self.count -= waiting.len();
+        waiting.into_iter().map(|queued| queued.message)
+    }
+
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.turns.clear();
         self.count = 0;
@@ -136,6 +144,7 @@ mod tests {
 
     fn message(peer: u8, id: &str) -> Outgoing {
         Outgoing {
+            round: 0,
             to: format!("xmtp:{peer:064x}").parse().expect("an id"),
             id: id.to_owned(),
             bytes: Vec::new(),
@@ -158,6 +167,23 @@ mod tests {
         }
         assert_eq!(order, ["x", "y", "a", "z", "b", "c"]);
         assert_eq!(queues.len(), 0);
+    }
+
+    #[test]
+    fn what_waits_for_one_peer_is_taken_out_alone() {
+        let mut queues = Queues::default();
+        for (peer, id) in [(1, "a"), (2, "x"), (1, "b")] {
+            queues.push(message(peer, id));
+        }
+        let taken: Vec<String> = queues.drain_of(&message(1, "").to).map(|m| m.id).collect();
+        assert_eq!(taken, ["a", "b"]);
+        assert_eq!(queues.len(), 1);
+        queues.push(message(1, "c"));
+        let mut order = Vec::new();
+        while let Some(queued) = queues.next(|_| true) {
+            order.push(queued.message.id);
+        }
+        assert_eq!(order, ["x", "c"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! is the one open file that a child can be given.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -72,7 +72,7 @@ impl Process {
             .spawn()
             .map_err(failed)?;
         if let Some(number) = child.id() {
-            std::fs::write(&pid, number.to_string()).map_err(failed)?;
+            note(&pid, number).map_err(failed)?;
         }
         let broken = || failed(std::io::Error::other("it has no pipes"));
         let stdin = child.stdin.take().ok_or_else(broken)?;
@@ -162,6 +162,17 @@ async fn alone(log: &Path, pid: &Path) -> Result<File, Trouble> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Writes a number down, for its owner alone.
+fn note(path: &Path, number: u32) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    write!(file, "{number}")
 }
 
 async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<String>) {

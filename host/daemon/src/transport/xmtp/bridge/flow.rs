@@ -11,7 +11,7 @@ use crate::transport::xmtp::Question;
 use crate::transport::xmtp::cursor::Mark;
 use crate::transport::xmtp::frame::{Kind, Order};
 use crate::transport::xmtp::status::Trouble;
-use crate::transport::{Inbound, SendError};
+use crate::transport::{Inbound, Outgoing, SendError};
 
 impl Bridge {
     // ---- what comes in
@@ -118,8 +118,9 @@ impl Bridge {
                     .clone()
                     .unwrap_or_else(|| status.state.words().to_owned())
             };
-            for message in self.queues.drain() {
-                let _ = message.done.send(Err(SendError::Unreachable(why.clone())));
+            let waiting: Vec<Outgoing> = self.queues.drain().collect();
+            for message in waiting {
+                self.turn_back(message, SendError::Unreachable(why.clone()));
             }
             return;
         };
@@ -193,7 +194,35 @@ impl Bridge {
             }
             Kind::Impossible => SendError::Impossible(why),
         };
-        let _ = queued.message.done.send(Err(error));
+        if matches!(error, SendError::Impossible(_)) {
+            let _ = queued.message.done.send(Err(error));
+            return;
+        }
+        self.held.insert(queued.message.to.clone());
+        for message in self.queues.drain_of(&queued.message.to) {
+            self.turn_back(message, earlier_waits());
+        }
+        self.turn_back(queued.message, error);
+    }
+
+    /// Takes a message in from the outbox, unless it would overtake one that went back there.
+    pub(super) fn line_up(&mut self, message: Outgoing) {
+        match self.turned_back.get(&message.to) {
+            Some(round) if message.round <= *round => {
+                let _ = message.done.send(Err(earlier_waits()));
+            }
+            _ => {
+                self.turned_back.remove(&message.to);
+                self.queues.push(message);
+            }
+        }
+    }
+
+    /// Sends a message back to the outbox, and with it whatever is left of its round.
+    pub(super) fn turn_back(&mut self, message: Outgoing, error: SendError) {
+        let round = self.turned_back.entry(message.to).or_default();
+        *round = message.round.max(*round);
+        let _ = message.done.send(Err(error));
     }
 
     /// Pauses. What comes back during a pause was sent before it and is no news.
@@ -223,4 +252,8 @@ impl Bridge {
             let _ = question.answer.send(Err(SendError::Unreachable(why)));
         }
     }
+}
+
+fn earlier_waits() -> SendError {
+    SendError::Unreachable("an earlier message waits".to_owned())
 }
