@@ -1,9 +1,12 @@
 //! What ran when its host was killed runs again only where nobody can tell that it ran before: by the same code, and
 //! with no grant to act on anything.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::hosts::{EXPOSED, with_section};
+use crate::peer::envelope;
 use crate::support::Place;
 
 /// Longer than any test takes: what is not killed does not end.
@@ -41,6 +44,27 @@ fn what_may_have_written_files_is_not_run_again() {
     );
     let task = place.task_of("hostile-wasi", "INTERRUPTED");
     assert_eq!(task["attempts"], 1, "it was not begun again: {task}");
+    drop(serving);
+}
+
+#[test]
+fn what_had_begun_and_is_past_its_time_is_not_called_busy() {
+    let place = Place::configured(EXPOSED);
+    place.drop_in("hostile-wasi.wasm", "hostile-wasi.wasm");
+    let mut serving = place.serve(&[]);
+    place.wait_for("hostile-wasi", "exposed");
+    let peer = place.peer(&serving, "privileged");
+    let sleep = json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": ENDLESS } });
+    let mut request: Value =
+        serde_json::from_slice(&envelope("task_request", "late", &sleep)).expect("JSON");
+    request["ttl"] = json!(4);
+    peer.send(request.to_string().as_bytes()).expect("taken");
+    place.wait_until_running(1, 1);
+    drop(serving);
+    std::thread::sleep(Duration::from_secs(4));
+    serving = place.serve(&[]);
+    let answer = peer.answer("late").payload();
+    assert_eq!(answer["error_code"], "INTERRUPTED", "{answer}");
     drop(serving);
 }
 

@@ -283,14 +283,16 @@ async fn serve(
                 .finish("TRUST", Some(message), Ran::default(), Release::AtOnce)
                 .await
         }
-        Verdict::Run { .. } if expires <= now => {
-            turning.refuse(&Refusal::Busy, Ran::default()).await
-        }
         Verdict::Run { entry, input } => {
+            let is_late = expires <= now;
+            // Looked at before its time: what may have acted is not to be asked for again as if nobody had come to it.
             if let What::Interrupted(digest) = what
-                && (digest != Some(entry.digest) || entry.grants.acts())
+                && (is_late || digest != Some(entry.digest) || entry.grants.acts())
             {
                 return turning.refuse(&Refusal::Interrupted, Ran::default()).await;
+            }
+            if is_late {
+                return turning.refuse(&Refusal::Busy, Ran::default()).await;
             }
             if !host.trust.spend(peer, entry.manifest.min_tier, now).await? {
                 let refusal = Refusal::UnknownSkill {

@@ -74,6 +74,6 @@ pub(super) fn view<'a>(
         prior,
         agent: &host.name,
         wallet: None,
-        limits_input: host.config.limits.default.input,
+        limits_input: host.config.limits.ceiling.input,
     }
 }

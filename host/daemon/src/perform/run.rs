@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use coworker_core::{Body, CallerKey, Digest, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude};
+use coworker_core::{
+    Body, Bytes, CallerKey, Digest, Entry, Job, PeerId, Refusal, Scheme, Tier, conclude,
+};
 use coworker_sandbox::{CallError, Done, Event, EventSender, Turn, Usage, Which};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -50,11 +52,19 @@ impl Turning<'_> {
         let said = entry.private.as_ref().map(|_| input.clone());
         let started = Instant::now();
         let result = tokio::select! {
-            () = stop.cancelled() => return Err(StoreError::NotOpen),
-            result = self.answer(entry, input, asked.as_ref(), events) => result,
+            () = stop.cancelled() => None,
+            result = self.answer(entry, input, asked.as_ref(), events) => Some(result),
         };
         drop(live);
-        let (output, usage, mut log) = gather(&mut told, &result);
+        let Some(result) = result else {
+            // Nobody wants the answer any more; what was asked of models for it is on the bill all the same.
+            let asked = asked.map(Begun::end).unwrap_or_default();
+            let usage = usage_row(entry, Usage::default(), started.elapsed(), asked);
+            host.store.measure(task, usage, clock::now()).await?;
+            return Err(StoreError::NotOpen);
+        };
+        let (output, mut usage, mut log) = gather(&mut told, &result);
+        usage.output = usage.output.max(Bytes(output.len() as u64));
         let asked = asked.map(Begun::end).unwrap_or_default();
         let duration = started.elapsed();
         let may_see_duration = self.may_see_duration();
@@ -103,10 +113,14 @@ impl Turning<'_> {
     /// Lets models be asked for this call, if they may be.
     fn conversation(&self, entry: &Arc<Entry>, input: &str) -> Option<Begun> {
         let Self {
-            host, peer, task, ..
+            host,
+            peer,
+            task,
+            tier,
+            ..
         } = self;
         Models::concerns(entry).then(|| {
-            let caller = ((*peer).clone(), host.trust.tier(peer));
+            let caller = ((*peer).clone(), *tier);
             let trusted = host.trust.trusted(clock::now());
             let input = input.to_owned();
             host.models.begin(Conversation::new(
@@ -153,7 +167,7 @@ impl Turning<'_> {
 
     /// Durations are for peers of the inner circle: they tell how a skill works.
     fn may_see_duration(&self) -> bool {
-        self.host.trust.tier(self.peer) >= Tier::Internal
+        self.tier >= Tier::Internal
     }
 }
 
