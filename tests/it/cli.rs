@@ -1,5 +1,7 @@
 //! What the owner reads when something is wrong: each failure says what, why, and what to do, and ends with its code.
 
+use std::io::Write;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -265,6 +267,27 @@ fn a_socket_of_a_host_that_died_is_replaced() {
     let serving = place.serve(&[]);
     assert_eq!(place.run(&["status"]).code, 0);
     assert_eq!(serving.ready["name"], "test");
+}
+
+#[test]
+fn a_host_that_answers_in_another_tongue_is_an_internal_error() {
+    let place = Place::with_home();
+    let socket = std::os::unix::net::UnixListener::bind(place.path("home/control.sock"));
+    let socket = socket.expect("a socket");
+    let host = std::thread::spawn(move || {
+        let (mut client, _) = socket.accept().expect("a client");
+        client
+            .write_all(b"{\"verdict\":\"fine\"}\n")
+            .expect("taken");
+    });
+    assert_snapshot!(place.run(&["status"]).seen(), @r"
+    exit 70
+    --- stderr
+    error: the running host answers in a way this command does not know
+    cause: unknown variant `verdict`, expected one of `progress`, `ok`, `error` at line 1 column 10
+    hint: if coworker-host was updated, stop the running host and start it again
+    ");
+    host.join().expect("it ends");
 }
 
 #[test]

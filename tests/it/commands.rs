@@ -1,5 +1,7 @@
 //! The owner's commands as they are typed: each for people and for machines, with what it does to the host.
 
+use std::io::{BufRead, BufReader};
+
 use serde_json::{Value, json};
 
 use crate::identity::claiming;
@@ -247,6 +249,50 @@ fn probes_are_shown_by_a_command() {
         ]
     );
     people(&place, &["logs"]);
+}
+
+#[test]
+fn a_skill_takes_more_where_its_owner_says_so() {
+    let (place, serving) = Place::serving(&["echo.wasm"]);
+    place.wait_for("echo", "exposed");
+    let peer = place.peer(&serving, "known");
+    let call = || peer.call("echo", json!({ "text": "x".repeat(300 << 10) }));
+    assert_eq!(call()["error_code"], "INVALID_INPUT");
+    people(
+        &place,
+        &["skills", "configure", "echo", "--limit", "input=512KiB"],
+    );
+    let answer = call();
+    assert_eq!(answer["success"], true, "{}", answer["error"]);
+}
+
+#[test]
+fn tasks_are_followed_until_the_host_ends() {
+    let (place, serving) = Place::serving(&["echo.wasm"]);
+    place.wait_for("echo", "exposed");
+    let call = || place.run(&["call", "self", "echo", "--input", "{}"]).seen();
+    call();
+    let mut following = place
+        .command(&["--json", "logs", "--follow"])
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(following.stdout.take().expect("piped")).lines();
+    let mut next = || -> Value {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        serde_json::from_str(&line).expect("a document")
+    };
+    let first = next();
+    call();
+    let second = next();
+    assert_ne!(first["task"], second["task"]);
+    assert_eq!(
+        (&first["skill"], &second["skill"]),
+        (&json!("echo"), &json!("echo"))
+    );
+    drop(serving);
+    assert!(lines.next().is_none(), "each task once");
+    assert_eq!(following.wait().expect("it ends").code(), Some(0));
+    assert_eq!(place.run(&["logs", "--follow"]).code, 4);
 }
 
 #[test]

@@ -97,6 +97,20 @@ fn only_the_peer_that_was_asked_answers_and_once() {
 }
 
 #[test]
+fn the_oldest_of_many_open_tasks_is_answered_like_any_other() {
+    let (place, serving) = Place::serving(&[]);
+    let peer = place.stranger(&serving);
+    let oldest = give(&place, &peer);
+    for _ in 0..600 {
+        give(&place, &peer);
+    }
+    question(&peer, &oldest);
+    let payload = json!({ "success": true, "result": "late" });
+    answer(&peer, &oldest, "task_response", payload.clone());
+    assert_eq!(wait_for_state(&place, &oldest, "done")["reply"], payload);
+}
+
+#[test]
 fn a_refusal_in_any_form_is_a_failure() {
     let (place, serving) = Place::serving(&[]);
     let peer = place.stranger(&serving);

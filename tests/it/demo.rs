@@ -170,6 +170,31 @@ fn replies<'l>(lines: &'l [Value], part: &str) -> Vec<&'l Value> {
 }
 
 #[test]
+fn the_demo_shows_the_named_folder_else_the_homes_else_the_samples() {
+    let place = Place::with_home();
+    let folders = ["home/skills", "target/skills", "named"];
+    for (folder, skill) in folders.iter().zip(["echo", "hostile", "hostile"]) {
+        std::fs::create_dir_all(place.path(folder)).expect("ours");
+        let to = place.path(folder).join(format!("{skill}.wasm"));
+        std::fs::copy(fixtures().join(format!("{skill}.wasm")), to).expect("ours");
+    }
+    let shown = |arguments: &[&str]| -> Vec<bool> {
+        let arguments = [&["--transport", "loopback"], arguments].concat();
+        let lines = json!(run(&place, &arguments, &[])).to_string();
+        let skills = ["call echo", "call hostile"];
+        skills.iter().map(|call| lines.contains(call)).collect()
+    };
+    assert_eq!(shown(&["--skills", "named"]), [false, true]);
+    assert_eq!(shown(&[]), [true, false]);
+    std::fs::remove_file(place.path("home/skills/echo.wasm")).expect("ours");
+    assert_eq!(shown(&[]), [false, true]);
+    std::fs::remove_file(place.path("target/skills/hostile.wasm")).expect("ours");
+    let nothing = place.run(&["demo"]);
+    assert_eq!(nothing.code, 1, "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("--skills"), "{}", nothing.stderr);
+}
+
+#[test]
 fn without_a_client_the_demo_says_so_and_runs_over_loopback() {
     let place = Place::new();
     let node = place.write("node", "no program");

@@ -94,9 +94,9 @@ impl Boundary {
 
     /// Returns the first point of the grid after `at`.
     pub fn after(&self, at: Instant) -> Instant {
-        let step = self.step.as_nanos().max(1);
-        let steps = at.duration_since(self.origin).as_nanos() / step + 1;
-        self.origin + self.step * u32::try_from(steps).unwrap_or(u32::MAX)
+        let beyond = at.duration_since(self.origin).as_nanos() % self.step.as_nanos().max(1);
+        // Less than a step, which fits.
+        at + self.step - Duration::from_nanos(u64::try_from(beyond).unwrap_or_default())
     }
 }
 
@@ -142,8 +142,9 @@ mod tests {
     fn the_boundary_is_always_ahead_and_never_far() {
         for apart in [BOUNDARY, Duration::from_secs(1)] {
             let grid = Boundary::every(apart);
+            let ten_years = Duration::from_secs(10 * 365 * 86_400);
             for step in 0..200 {
-                let at = grid.origin + Duration::from_micros(1_337) * step;
+                let at = grid.origin + Duration::from_micros(1_337) * step + ten_years * (step % 2);
                 let release = grid.after(at);
                 assert!(release > at && release - at <= apart);
                 let since = release - grid.origin;

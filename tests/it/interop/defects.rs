@@ -11,7 +11,7 @@
 //! | 6 requests lower tiers | `meeting::a_second_connect_finds_the_skills_again_and_lowers_nobody`, `quirks::a_request_for_trust_is_answered_at_once_and_lowers_nobody` |
 //! | 7 the second connect wipes | `meeting::a_second_connect_finds_the_skills_again_and_lowers_nobody` |
 //! | 8 trust never ends | `defect_8_a_lease_ends_with_its_calls` |
-//! | 9 late requests lost, errors block | `defect_9_a_request_is_as_good_after_hours`, `defect_9_an_error_blocks_no_later_call`, `calls::what_an_agent_asks_while_the_host_is_down_is_answered_when_it_is_back` |
+//! | 9 late requests lost, errors block | `defect_9_a_request_is_as_good_after_hours`, `defect_9_an_error_blocks_no_later_call`, `calls::what_an_agent_asks_while_the_host_is_down_is_answered_when_it_is_back`, `delegation::the_oldest_of_many_open_tasks_is_answered_like_any_other` |
 //! | 10 replays run again | `defect_10_a_request_that_comes_thrice_runs_once` |
 //! | 11 one slow skill stops all | `defect_11_no_skill_of_ours_makes_an_agent_wait_for_another`, `defect_11_a_skill_may_be_busy_where_a_call_back_comes` |
 //! | 12 two readers of one inbox | `defect_12_a_command_takes_no_mail_from_the_host` |

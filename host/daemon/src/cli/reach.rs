@@ -43,6 +43,16 @@ pub(super) async fn ask_running(
     context.ui.watch(&latest, asking).await.map(Some)
 }
 
+/// Returns what to say where only a running host knows the answer.
+pub(super) fn no_host(home: &Home) -> Failure {
+    Failure::unreachable("no host runs on this home")
+        .cause(format!(
+            "nobody listens at {}",
+            home.control_socket().display()
+        ))
+        .hint("run `coworker-host serve`")
+}
+
 /// Opens the home, carries the request out, and closes it again.
 async fn ask_here(context: &Context, home: Home, request: Request) -> Result<Value, Failure> {
     let mut config = load(&home)?;

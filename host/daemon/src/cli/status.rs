@@ -11,14 +11,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let answer = reach::ask_running(context, &home, &Request::Status {})
         .await?
-        .ok_or_else(|| {
-            Failure::unreachable("no host runs on this home")
-                .cause(format!(
-                    "nobody listens at {}",
-                    home.control_socket().display()
-                ))
-                .hint("run `coworker-host serve`")
-        })?;
+        .ok_or_else(|| reach::no_host(&home))?;
     context.ui.answer(&answer, |ui, answer| {
         for key in [
             "name",

@@ -245,6 +245,11 @@ impl Ui {
         }
     }
 
+    /// Returns whether nobody reads what is printed any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.borrow().is_some()
+    }
+
     /// Returns what went wrong with printing. A reader that closed the pipe had enough, and that is no failure.
     pub(super) fn finish(&self) -> Result<(), Failure> {
         let flushed = io::stdout().flush().err();
