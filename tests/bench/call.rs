@@ -26,11 +26,11 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     let echo = fixture("echo");
     let calls = effort.times(20_000, 20);
     let (bare, ours) = runtime.block_on(side_by_side(&echo, calls));
-    report.row("call.bare", bare, "us", None, None);
+    report.row("call.bare", bare, "µs", None, None);
     report.row(
         "call.in_process",
         ours,
-        "us",
+        "µs",
         Some("call.bare"),
         Some(Budget::Ratio(3.0)),
     );
@@ -45,6 +45,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
             budget,
         );
     }
+    report.remark("limits as by default, rates unlimited");
 }
 
 /// The failure of `invoke`, as a caller without our bindings sees it.

@@ -27,6 +27,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     let growth = runtime.block_on(growth(effort));
     let most = Budget::AtMost(NO_GROWTH);
     report.row("rss.growth", growth, "MB", None, Some(most));
+    report.remark("limits as by default; rates unlimited for the growth");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_coworker-host"));
     let size = std::fs::metadata(program).map_or(f64::NAN, |meta| meta.len() as f64 / 1e6);
     report.row("binary.size", size, "MB", None, Some(Budget::AtMost(40.0)));

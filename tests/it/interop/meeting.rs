@@ -186,11 +186,17 @@ fn invites_of_either_side_lead_to_the_other() {
     assert_eq!(reply["result"], json!({ "sum": 5 }));
     // Ours, by theirs. Two processes that read one inbox are not for them, so the agent itself is away.
     let ours = scene.host.owner(json!({ "do": "status" }))["invite"].clone();
-    let ours = ours.as_str().expect("a code");
-    scene.agent.away(|agent| {
-        let met = agent.command(&["connect", ours]);
-        assert!(met.contains("echo"), "{met}");
-    });
+    let grants = scene
+        .host
+        .owner(json!({ "do": "invite", "grants": "known" }))["code"]
+        .clone();
+    for code in [ours, grants] {
+        let code = code.as_str().expect("a code");
+        scene.agent.away(|agent| {
+            let met = agent.command(&["connect", code]);
+            assert!(met.contains("echo"), "{met}");
+        });
+    }
     assert_eq!(scene.tier(), "known");
     scene.agent.unharmed();
 }

@@ -209,7 +209,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "xmtp.node_program",
-        "The Node.js that runs the XMTP client; without it, the newest on your path",
+        "The Node.js that runs the XMTP client; without it, the first on your path of version 22 or later, else the newest",
     ),
     (
         "xmtp.sidecar",
