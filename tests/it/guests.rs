@@ -108,6 +108,24 @@ fn a_trap_says_nothing_of_itself() {
 }
 
 #[test]
+fn a_panic_of_the_sdk_says_what_and_where_to_the_owner_alone() {
+    let (place, serving) = Place::serving(&["clumsy.wasm"]);
+    place.wait_for("clumsy", "exposed");
+    let peer = place.peer(&serving, "known");
+    let walk = |steps: u32| peer.call("clumsy", json!({ "steps": steps }));
+    assert_eq!(walk(3)["result"], json!({ "steps": 3 }));
+    assert_eq!(
+        walk(4),
+        json!({ "success": false, "error": FAILED, "error_code": "EXECUTION_FAILED" })
+    );
+    let log = place.task_of("clumsy", "EXECUTION_FAILED")["log"].to_string();
+    assert!(
+        log.contains("stumbled at step 4") && log.contains("lib.rs"),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_panic_reaches_the_owner_alone() {
     check(
         "hostile",

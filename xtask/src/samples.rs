@@ -173,7 +173,8 @@ pub(crate) fn fixtures(root: &Path) -> Result<PathBuf> {
         .collect::<Vec<_>>();
     // The recipe is a source too: its text decides what the bytes are.
     let recipe = root.join("xtask/src/samples/fixture.rs");
-    fresh(&[&folder, &root.join("wit"), &recipe], &outs, || {
+    let sdk = root.join("guest-sdk/rust");
+    fresh(&[&folder, &root.join("wit"), &sdk, &recipe], &outs, || {
         crate::complain("==> building the fixtures");
         let built = Rust::find()?.build(&folder, &root.join("target/guests"))?;
         fixture::assemble(&folder, &built, &out)

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::put;
 
 /// Crates, by the name of their output.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
+    "clumsy",
     "echo",
     "fetch",
     "hostile",

@@ -18,6 +18,9 @@ pub(super) const BATCH: usize = 256;
 /// come again, and is alone then.
 const CAREFUL: u32 = 256;
 
+/// How many batches a command may write that is over soon: for those the log needs no room.
+const FEW: u32 = 16;
+
 /// What the thread is asked to do.
 pub(super) enum Order {
     /// A write that is undone alone if it fails.
@@ -95,9 +98,12 @@ where
 /// Serves orders until the store is closed or nobody is left who could give any.
 pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>, along: &Along, mut log: Room) {
     let mut waiting = Vec::with_capacity(BATCH);
-    let mut careful = 0;
+    let (mut careful, mut batches) = (0, 0_u32);
     loop {
-        while orders.is_empty() && log.grow() {}
+        if batches > FEW {
+            while orders.is_empty() && log.grow() {}
+        }
+        batches = batches.saturating_add(1);
         let came = orders.blocking_recv_many(&mut waiting, BATCH);
         along.join(&mut waiting);
         if came == 0 {
