@@ -284,24 +284,6 @@ fn card_changes(old: &Manifest, new: &Manifest, found: &mut Vec<Change>) {
     }
 }
 
-/// Returns what a skill's rule for the guard would let out that no rule would hold back, in words: its author asks for it.
-pub fn less_guarded(rule: &GuardRule) -> Vec<String> {
-    let mut more = Vec::new();
-    if let Some(mode) = rule.mode.filter(|mode| *mode != GuardMode::Block) {
-        more.push(format!(
-            "have its private texts guarded by {:?} only",
-            mode.word()
-        ));
-    }
-    if !rule.public.is_empty() {
-        let lines = rule.public.len();
-        more.push(format!(
-            "let {lines} line(s) of its private texts be quoted"
-        ));
-    }
-    more
-}
-
 /// Returns in words what `asked` holds beyond `granted`.
 pub fn beyond(granted: &Grants, asked: &Grants) -> Vec<String> {
     let mut more = Vec::new();

@@ -73,6 +73,26 @@ pub struct GuardRule {
     pub public: Vec<String>,
 }
 
+impl GuardRule {
+    /// Returns what this lets out that no rule would hold back, in words: its author asks for it.
+    pub fn asks(&self) -> Vec<String> {
+        let mut more = Vec::new();
+        if let Some(mode) = self.mode.filter(|mode| *mode != GuardMode::Block) {
+            more.push(format!(
+                "have its private texts guarded by {:?} only",
+                mode.word()
+            ));
+        }
+        if !self.public.is_empty() {
+            let lines = self.public.len();
+            more.push(format!(
+                "let {lines} line(s) of its private texts be quoted"
+            ));
+        }
+        more
+    }
+}
+
 impl GuardMode {
     /// Returns whether going from one to another could let more out. Absent is what the owner set for all skills.
     pub fn weakens(old: Option<Self>, new: Option<Self>) -> bool {

@@ -380,6 +380,8 @@ impl Sender {
                     tracing::warn!(peer = %row.peer, "a request may not have left, and is not sent again: the peer would run it twice");
                     self.marks.add(row.id);
                     self.owed.paid(&row.peer, row.bytes.len());
+                    // What comes next need not come back for its sake.
+                    self.lanes.next_round();
                 }
                 Err(error @ (SendError::Unreachable(_) | SendError::Unconfirmed)) => {
                     tracing::debug!(peer = %row.peer, %error, "a message did not leave");

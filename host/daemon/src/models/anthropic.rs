@@ -121,19 +121,21 @@ fn end(reason: Option<&Value>) -> Option<End> {
     })
 }
 
-/// Returns the counts. What came from the cache was read as well; it costs less than is reckoned here.
+/// Returns the counts. What is put into the cache for five minutes is read as well and costs five quarters of the price, and
+/// what comes from it a tenth (Anthropic's price list).
 fn tokens(usage: Option<&Value>) -> Tokens {
     let count = |key: &str| usage.and_then(|usage| usage.get(key)?.as_u64());
-    let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
-        .into_iter()
-        .filter_map(count)
-        .sum::<u64>();
+    let made = count("cache_creation_input_tokens").unwrap_or(0);
+    let used = count("cache_read_input_tokens").unwrap_or(0);
+    // Some proxies say nothing until the end by saying zero.
+    let sum = |made: u64, used: u64| {
+        let fresh = count("input_tokens")?;
+        Some(fresh.saturating_add(made).saturating_add(used)).filter(|read| *read > 0)
+    };
     Tokens {
-        // Some proxies say nothing until the end by saying zero.
-        read: count("input_tokens")
-            .map(|fresh| fresh + cached)
-            .filter(|read| *read > 0),
+        read: sum(made, used),
         written: count("output_tokens"),
+        paid: sum(made.saturating_mul(5).div_ceil(4), used.div_ceil(10)),
     }
 }
 
@@ -229,6 +231,11 @@ mod tests {
             (written.tokens.read, written.tokens.written),
             (Some(13), Some(2))
         );
+        assert_eq!(written.tokens.paid, Some(4), "a tenth of what was kept");
+        let first =
+            json!({"input_tokens": 3, "cache_creation_input_tokens": 8, "output_tokens": 2});
+        let first = tokens(Some(&first));
+        assert_eq!((first.read, first.paid), (Some(11), Some(13)));
         let tool = json!({"content": [{"type": "text", "text": "so"}, {"type": "tool_use", "name": "answer", "input": {"a": 1}}]});
         assert_eq!(read(&tool).expect("an answer").text, "{\"a\":1}");
         let refused = json!({"content": [], "stop_reason": "refusal"});

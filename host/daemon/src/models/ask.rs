@@ -181,14 +181,20 @@ impl Asking {
     fn settle(&mut self, counted: Tokens, written: usize) {
         let estimated = estimated(&self.question, written);
         let tokens = estimated.or(counted);
-        self.book(tokens.read.unwrap_or(0), tokens.written.unwrap_or(0));
+        let read = tokens.read.unwrap_or(0);
+        self.book(
+            read,
+            tokens.paid.unwrap_or(read),
+            tokens.written.unwrap_or(0),
+        );
     }
 
-    fn book(&mut self, read: u64, written: u64) {
+    /// Books tokens that were read, as how many of the plain price they are paid, and those that were written.
+    fn book(&mut self, read: u64, paid: u64, written: u64) {
         let Some(reservation) = self.reservation.take() else {
             return;
         };
-        let cost = self.chosen.provider.cost(read, written);
+        let cost = self.chosen.provider.cost(paid, written);
         let used = Spent {
             calls: 1,
             tokens: read.saturating_add(written),
@@ -206,7 +212,7 @@ impl Asking {
         match fault {
             // The provider may have read and written all of it, and only we do not know.
             Fault::TimedOut(_) | Fault::BrokeOff | Fault::TooLarge(_) | Fault::Garbled(_) => {}
-            _ => self.book(0, 0),
+            _ => self.book(0, 0, 0),
         }
     }
 
@@ -230,7 +236,8 @@ impl Drop for Asking {
     fn drop(&mut self) {
         if let Some(most) = self.reservation.as_ref().map(Reservation::most) {
             let written = u64::from(self.question.max_tokens).min(most.tokens);
-            self.book(most.tokens - written, written);
+            let read = most.tokens - written;
+            self.book(read, read, written);
         }
     }
 }

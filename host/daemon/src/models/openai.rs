@@ -149,6 +149,7 @@ fn tokens(usage: Option<&Value>) -> Tokens {
     Tokens {
         read: count("prompt_tokens"),
         written: count("completion_tokens"),
+        paid: None,
     }
 }
 
@@ -276,6 +277,7 @@ mod tests {
         let counted = Tokens {
             read: Some(2),
             written: Some(1),
+            paid: None,
         };
         assert_eq!(
             read(json!({"choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 1}})),

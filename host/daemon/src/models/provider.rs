@@ -338,6 +338,7 @@ pub(super) fn estimated(question: &Question, written: usize) -> Tokens {
     Tokens {
         read: tokens(question.len()),
         written: tokens(written),
+        paid: None,
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) struct Written {
 pub(super) struct Tokens {
     pub(super) read: Option<u64>,
     pub(super) written: Option<u64>,
+    /// How many tokens at the plain price what was read costs, where that is another number: what a provider keeps for the
+    /// next question costs more, and what it kept costs less.
+    pub(super) paid: Option<u64>,
 }
 
 /// Why a model stopped.
@@ -121,6 +124,7 @@ impl Tokens {
         Self {
             read: newer.read.or(self.read),
             written: newer.written.or(self.written),
+            paid: newer.paid.or(self.paid),
         }
     }
 }
@@ -132,6 +136,7 @@ impl Tokens {
         Self {
             read: sum(self.read, other.read),
             written: sum(self.written, other.written),
+            paid: sum(self.paid.or(self.read), other.paid.or(other.read)),
         }
     }
 }

@@ -125,6 +125,7 @@ impl Script {
                 written: rule
                     .and_then(|rule| rule.tokens_out)
                     .or_else(|| count(text.len())),
+                paid: None,
             },
             end: End::Done,
             text,

@@ -265,7 +265,7 @@ impl State {
 
 fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
     let mut asks = approval::beyond(&Grants::default(), &candidate.reviewed.grants);
-    asks.extend(approval::less_guarded(&candidate.reviewed.guard));
+    asks.extend(candidate.reviewed.guard.asks());
     let consented = file.consent || rules.default_exposed;
     let granted = asks.is_empty() || (file.consent && rules.allow_grants);
     if consented && granted {
