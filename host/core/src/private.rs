@@ -77,7 +77,8 @@ impl GuardRule {
     /// Returns what this lets out that no rule would hold back, in words: its author asks for it.
     pub fn asks(&self) -> Vec<String> {
         let mut more = Vec::new();
-        if let Some(mode) = self.mode.filter(|mode| *mode != GuardMode::Block) {
+        let weaker = |mode: &GuardMode| GuardMode::weakens(None, Some(*mode));
+        if let Some(mode) = self.mode.filter(weaker) {
             more.push(format!(
                 "have its private texts guarded by {:?} only",
                 mode.word()

@@ -24,8 +24,8 @@ pub struct Guards(Arc<Shared>);
 struct Shared {
     store: Store,
     config: GuardConfig,
-    /// By skill. Held from a judgement until it is on disk: two answers at once may not both use what is left.
-    /// By text: what the skills of one component show of a text they share is one account.
+    /// By text: what the skills of one component show of a text they share is one account. Held from a judgement until it
+    /// is on disk: two answers at once may not both use what is left.
     ledger: Mutex<Ledger>,
     /// Which skills each peer lost.
     bars: RwLock<HashMap<PeerId, BTreeSet<String>>>,

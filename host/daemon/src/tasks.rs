@@ -40,9 +40,9 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Threads of the lowest priority, for guests that compute for long. What runs here cannot delay what does not: the system lets a thread of the
-/// host in as soon as it wakes. Beside a busy thread of the host there is a three hundredth of a processor left for them,
-/// and all of it when the host waits.
+/// Threads of the lowest priority, for guests that compute for long. What runs here cannot delay what does not: the system
+/// lets a thread of the host in as soon as it wakes. Beside a busy thread of the host there is a three hundredth of a
+/// processor left for them, and all of it when the host waits.
 #[derive(Debug)]
 pub struct Background {
     threads: Handle,

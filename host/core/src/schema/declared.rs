@@ -1,6 +1,8 @@
 //! What of a value its schema speaks of. What a caller adds beyond that is nobody's business: a model might take it for an
 //! instruction.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{MAX_SCHEMA_DEPTH, Schema};
@@ -13,10 +15,32 @@ const ALSO_ONE: [&str; 3] = ["if", "then", "else"];
 /// Returns the value without the keys that the schema does not name. An object of which the schema names no key at all, or
 /// of which it says that further keys are welcome, is left as it is.
 pub(super) fn declared(root: &Value, value: &Value) -> Value {
-    of(root, &[root], value, 0)
+    of(root, &[root], value, 0, &mut Patterns::default())
 }
 
-fn of(root: &Value, schemas: &[&Value], value: &Value, depth: u32) -> Value {
+/// Patterns on the engine that checks values, each compiled once however many objects it is asked about. One that the
+/// engine does not take matches nothing.
+#[derive(Default)]
+struct Patterns(HashMap<String, Option<Schema>>);
+
+impl Patterns {
+    fn matches(&mut self, pattern: &str, key: &Value) -> bool {
+        if !self.0.contains_key(pattern) {
+            let schema = Schema::compile(&json!({ "pattern": pattern })).ok();
+            self.0.insert(pattern.to_owned(), schema);
+        }
+        let schema = self.0.get(pattern).and_then(Option::as_ref);
+        schema.is_some_and(|schema| schema.check(key).is_ok())
+    }
+}
+
+fn of(
+    root: &Value,
+    schemas: &[&Value],
+    value: &Value,
+    depth: u32,
+    patterns: &mut Patterns,
+) -> Value {
     let mut all = Vec::new();
     for schema in schemas {
         gather(root, schema, &mut all, 0);
@@ -24,7 +48,7 @@ fn of(root: &Value, schemas: &[&Value], value: &Value, depth: u32) -> Value {
     match value {
         // A value deeper than any schema was accepted by a schema that refers to itself.
         _ if depth > 8 * MAX_SCHEMA_DEPTH => Value::Null,
-        Value::Object(map) => Value::Object(object(root, &all, map, depth)),
+        Value::Object(map) => Value::Object(object(root, &all, map, depth, patterns)),
         Value::Array(items) => {
             let item = |n: usize| -> Vec<&Value> {
                 all.iter()
@@ -36,7 +60,7 @@ fn of(root: &Value, schemas: &[&Value], value: &Value, depth: u32) -> Value {
             };
             let items = items.iter().enumerate();
             items
-                .map(|(n, value)| of(root, &item(n), value, depth + 1))
+                .map(|(n, value)| of(root, &item(n), value, depth + 1, patterns))
                 .collect()
         }
         plain => plain.clone(),
@@ -48,6 +72,7 @@ fn object(
     schemas: &[&Map<String, Value>],
     map: &Map<String, Value>,
     depth: u32,
+    patterns: &mut Patterns,
 ) -> Map<String, Value> {
     let welcomes = |schema: &&Map<String, Value>| {
         let further = schema.get("additionalProperties");
@@ -57,15 +82,10 @@ fn object(
         schema.contains_key("properties") || schema.contains_key("patternProperties")
     };
     let is_open = !schemas.iter().any(names) || schemas.iter().any(welcomes);
-    // On the engine that checks values; a pattern that it does not take matches nothing.
-    let patterns: Vec<(Schema, &Value)> = schemas
+    let by_pattern: Vec<(&String, &Value)> = schemas
         .iter()
         .filter_map(|schema| schema.get("patternProperties")?.as_object())
         .flatten()
-        .filter_map(|(pattern, rule)| {
-            let schema = Schema::compile(&json!({ "pattern": pattern })).ok()?;
-            Some((schema, rule))
-        })
         .collect();
     let mut kept = Map::new();
     for (key, value) in map {
@@ -73,19 +93,19 @@ fn object(
             .iter()
             .filter_map(|schema| schema.get("properties")?.get(key));
         let text = Value::String(key.clone());
-        let matched = patterns
+        let matched = by_pattern
             .iter()
-            .filter(|(pattern, _)| pattern.check(&text).is_ok())
+            .filter(|(pattern, _)| patterns.matches(pattern, &text))
             .map(|(_, rule)| *rule);
         let rules: Vec<&Value> = named.chain(matched).collect();
         if !rules.is_empty() {
-            kept.insert(key.clone(), of(root, &rules, value, depth + 1));
+            kept.insert(key.clone(), of(root, &rules, value, depth + 1, patterns));
         } else if is_open {
             let further: Vec<&Value> = schemas
                 .iter()
                 .filter_map(|schema| schema.get("additionalProperties"))
                 .collect();
-            kept.insert(key.clone(), of(root, &further, value, depth + 1));
+            kept.insert(key.clone(), of(root, &further, value, depth + 1, patterns));
         }
     }
     kept

@@ -111,7 +111,8 @@ fn holds(path: &Path, text: &str) -> bool {
 }
 
 impl NodeProgram {
-    /// Finds a Node.js that runs the client: the one that was named, else the first one that is supported, else the newest that runs.
+    /// Finds a Node.js that runs the client: the one that was named, else the first one that is supported, else the newest
+    /// that runs.
     pub async fn find(named: Option<&Path>, beside: &Path) -> Result<Self, Trouble> {
         if let Some(path) = named {
             return Self::ask(path).await.and_then(Self::new_enough);
