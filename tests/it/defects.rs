@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a message said who its sender was, and was believed | `identity::no_claim_in_a_message_makes_anybody_somebody_else`, `identity::a_claimed_name_is_nobodys_name` |
 //! | errors brought tracebacks, source lines and paths to callers | `guests::a_panic_reaches_the_owner_alone`, `guests::a_failure_that_tells_is_scrubbed`, `guests::a_trap_says_nothing_of_itself` |
-//! | undeclared keys of callers reached the model | `a_card_and_a_call_show_what_is_declared_and_no_more` (with prompts: where models are connected) |
+//! | undeclared keys of callers reached the model | `a_card_and_a_call_show_what_is_declared_and_no_more` (with prompts: `interop::prompts`, and where models are connected) |
 //! | one malformed envelope destroyed the batch | `envelopes::a_batch_with_one_bad_message_loses_no_other`, `envelopes::no_malformed_message_harms_the_message_after_it` |
 //! | hidden skills were listed, run and put into plans | `a_plan_learns_of_no_skill`, `refusals::what_a_peer_may_see_is_all_that_any_reply_shows` |
 //! | a trust request lowered tiers; who asked was known | `trust::a_request_never_lowers_a_tier`, `trust::a_stranger_sees_nothing_until_the_owner_grants_what_it_asked_for`, `a_group_gives_its_members_no_tier` |

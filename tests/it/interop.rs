@@ -9,6 +9,7 @@ mod defects;
 mod hostile;
 mod meeting;
 mod privacy;
+mod prompts;
 mod quirks;
 mod scene;
 mod texts;

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1 identity by claim | `claims::no_wallet_in_a_message_makes_its_sender_anybody` |
 //! | 2 tracebacks to callers | `defect_2_no_failure_tells_an_agent_where_it_happened`, `calls::an_agents_failure_stays_with_who_called_it` |
-//! | 3 private words published | `defect_3_no_question_brings_more_than_the_card` |
+//! | 3 private words published, prompts told, undeclared keys | `defect_3_no_question_brings_more_than_the_card`, and all of `prompts` |
 //! | 4 a bad envelope costs a batch | `hostile::what_is_no_message_costs_its_neighbours_nothing`, `hostile::times_and_lives_of_any_shape_poison_nothing` |
 //! | 5 plans tell and run | `defect_5_a_plan_of_an_agent_learns_of_no_skill` |
 //! | 6 requests lower tiers | `meeting::a_second_connect_finds_the_skills_again_and_lowers_nobody`, `quirks::a_request_for_trust_is_answered_at_once_and_lowers_nobody` |

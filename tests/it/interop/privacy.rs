@@ -8,11 +8,14 @@ use super::scene::Scene;
 use crate::support::sockets;
 use crate::xmtp::network::Member;
 
-/// Returns the files in a folder and below that hold a text.
-fn holding(folder: &Path, text: &str) -> Vec<String> {
+/// Returns the files in a folder and below that hold a text. What is only linked there is not looked at.
+pub(super) fn holding(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
+        if path.is_symlink() {
+            continue;
+        }
         if path.is_dir() {
             found.extend(holding(&path, text));
         } else if let Ok(bytes) = std::fs::read(&path)
