@@ -8,12 +8,12 @@ bridge, at once and unread by the agent. What the agent prints goes to stderr. I
 does; after {"do": "leave"} the bridge stays, and takes mail for the next one in the same folder.
 """
 
+import argparse
 import contextlib
 import fcntl
 import io
 import json
 import os
-import secrets
 import sys
 import threading
 import time
@@ -21,7 +21,7 @@ import traceback
 import urllib.request
 from pathlib import Path
 
-from agent_coworker import Agent
+from agent_coworker import Agent, cli
 from agent_coworker._internal import bridge
 
 MODE, NAME, MODULES, PRELOAD, NODE = sys.argv[1:6]
@@ -109,15 +109,13 @@ def coloured():
 
 
 def identity():
-    DATA.mkdir(mode=0o700, exist_ok=True)
-    if not (DATA / "wallet.json").exists():
-        key = secrets.token_hex(32)
-        (DATA / "wallet.json").write_text(json.dumps({"private_key": key, "address": ""}))
-        (DATA / "config.json").write_text(json.dumps({"name": NAME, "wallet": ""}))
-    (DATA / "bridge").mkdir(exist_ok=True)
+    """Makes the home as the package's own `coworker init` does, with packages that need not be installed again."""
+    (DATA / "bridge").mkdir(mode=0o700, parents=True, exist_ok=True)
     modules = DATA / "bridge" / "node_modules"
     if not modules.is_symlink():
         modules.symlink_to(MODULES)
+    if not (DATA / "wallet.json").exists():
+        cli.cmd_init(argparse.Namespace(name=NAME, force=False))
 
 
 def start_bridge():
@@ -130,6 +128,8 @@ def start_bridge():
             started = bridge.start(DATA, env="local")
             health = None if "error" in started else get("/health")
             if health and owns(health):
+                # As `coworker bridge start` does: until then the home names no real wallet.
+                cli._sync_wallet_address(health["address"])
                 return health
             print("the bridge did not start:", started, file=sys.stderr)
             stop_bridge()

@@ -7,6 +7,7 @@ mod claims;
 mod clients;
 mod defects;
 mod hostile;
+mod imported;
 mod meeting;
 mod privacy;
 mod prompts;
