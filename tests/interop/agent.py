@@ -29,6 +29,7 @@ HOME = Path(os.environ["HOME"]).absolute()
 DATA = HOME / ".coworker"
 OUT = sys.stdout
 WRITING = threading.Lock()
+CONNECTED = threading.Event()
 ran = []
 
 
@@ -172,7 +173,14 @@ def post(path, body):
         raise RuntimeError(error.read().decode(errors="replace")) from None
 
 
-def listen(connected):
+def restart_bridge():
+    CONNECTED.clear()
+    stop_bridge()
+    start_bridge()
+    CONNECTED.wait()
+
+
+def listen():
     """Says everything that reaches the bridge, beside the agent that asks for it every second and a half."""
     while True:
         try:
@@ -182,7 +190,7 @@ def listen(connected):
                         continue
                     entry = json.loads(line[6:])
                     if entry.get("event") == "connected":
-                        connected.set()
+                        CONNECTED.set()
                     else:
                         say({"is": "message", "entry": entry})
         except (OSError, ValueError):
@@ -228,6 +236,7 @@ COMMANDS = {
     "forget": forget,
     "bridge_stop": stop_bridge,
     "bridge_start": lambda: start_bridge()["inboxId"],
+    "bridge_restart": restart_bridge,
 }
 
 
@@ -240,8 +249,8 @@ def obey(order):
         say({"id": id, "error": f"{type(error).__name__}: {error}"})
 
 
-def lead(connected):
-    connected.wait()
+def lead():
+    CONNECTED.wait()
     while MODE == "serve" and not any(row["status"] == "online" for row in list(agent._activity)):
         time.sleep(0.02)
     health = get("/health")
@@ -264,9 +273,8 @@ def main():
     sys.stdout = io.TextIOWrapper(sys.stderr.buffer, line_buffering=True, errors="backslashreplace")
     identity()
     start_bridge()
-    connected = threading.Event()
-    threading.Thread(target=listen, args=(connected,), daemon=True).start()
-    leading = threading.Thread(target=lead, args=(connected,), daemon=True)
+    threading.Thread(target=listen, daemon=True).start()
+    leading = threading.Thread(target=lead, daemon=True)
     leading.start()
     if MODE == "mute":
         leading.join()

@@ -9,6 +9,7 @@ mod defects;
 mod hostile;
 mod imported;
 mod meeting;
+mod outage;
 mod privacy;
 mod prompts;
 mod quirks;

@@ -48,7 +48,13 @@ impl Node {
 
     /// Kills the node and starts it again where it was.
     pub(crate) fn kill_and_restart(&mut self) {
+        self.away(|| {});
+    }
+
+    /// Kills the node, lets `meanwhile` happen without it, and starts it again where it was.
+    pub(crate) fn away(&mut self, meanwhile: impl FnOnce()) {
         self.kill();
+        meanwhile();
         *self = Self::at(self.data.clone(), &self.address);
     }
 
