@@ -6,6 +6,7 @@ mod crash;
 mod fake;
 mod install;
 mod invite;
+mod lies;
 mod mail;
 pub(crate) mod network;
 mod nodes;
