@@ -20,12 +20,6 @@ fn restart_bridge(scene: &Scene) {
     scene.agent.ask(json!({ "do": "bridge_restart" }));
 }
 
-/// Fails if a message made the agent stumble. That its bridge is away for a moment it says too.
-fn stumbled_over_nothing(scene: &Scene) {
-    let log = scene.agent.log();
-    assert!(!log.contains("Error handling message"), "{log}");
-}
-
 #[test]
 fn an_agent_is_asked_once_by_a_host_over_the_death_of_the_node() {
     let mut scene = Scene::trusting(&[], "known");
@@ -86,7 +80,6 @@ fn an_agent_is_asked_once_by_a_host_over_the_death_of_the_node() {
         ]),
         "in their order, and none twice"
     );
-    stumbled_over_nothing(&scene);
 }
 
 #[test]
@@ -157,5 +150,4 @@ fn a_host_is_asked_once_by_an_agent_over_the_death_of_the_node() {
     for asked in asked {
         assert_eq!(scene.agent.answers(&asked).len(), 1, "{asked}");
     }
-    stumbled_over_nothing(&scene);
 }
