@@ -2,7 +2,7 @@
 //! and wasm-tools. What is missing is named together with the way to get it; nothing is installed outside of
 //! `target/`, except the Rust target that rustup adds.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -59,14 +59,23 @@ impl Rust {
     pub(crate) fn cargo(&self, folder: &Path) -> Command {
         // The folder is the working directory because its .cargo/config.toml names the linker.
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(folder);
-        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-            cargo.env_remove(inherited);
-        }
-        if let Some(rustc) = &self.rustc {
-            cargo.env("RUSTC", rustc);
-        }
+        cargo.current_dir(folder).envs(self.environment());
+        Self::without_flags(&mut cargo);
         cargo
+    }
+
+    /// Returns what cargo must find in its environment to use it.
+    pub(crate) fn environment(&self) -> Option<(&'static str, OsString)> {
+        self.rustc
+            .as_ref()
+            .map(|rustc| ("RUSTC", rustc.clone().into_os_string()))
+    }
+
+    /// Keeps from `command` what is set for builds of the host.
+    pub(crate) fn without_flags(command: &mut Command) {
+        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+            command.env_remove(inherited);
+        }
     }
 
     /// Builds all packages of the workspace in `folder`; returns where the components are.
@@ -144,6 +153,15 @@ impl Python {
         Command::new(self.venv.join("bin").join(name))
     }
 
+    /// Returns a `PATH` on which its Python is the first.
+    pub(crate) fn path(&self) -> Result<OsString> {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let first = std::iter::once(self.venv.join("bin"));
+        Ok(std::env::join_paths(
+            first.chain(std::env::split_paths(&inherited)),
+        )?)
+    }
+
     fn interpreter(&self) -> PathBuf {
         python::interpreter(&self.venv)
     }
@@ -154,6 +172,25 @@ impl Python {
 /// Not by `npm ci`: componentize-qjs names optional packages for platforms that were never published, and `ci` takes a
 /// lockfile without them for a broken one.
 pub(crate) fn npm_install(folder: &Path) -> Result<()> {
+    check_node()?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args([
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    run(&mut npm).with_context(|| {
+        format!(
+            "install the npm packages pinned in {}\nhint: check the network or npm's registry",
+            folder.display()
+        )
+    })
+}
+
+/// Says what is missing where there is no Node that can build components.
+pub(crate) fn check_node() -> Result<()> {
     let node = Command::new("node").arg("--version").output();
     let version = node.map(|out| {
         String::from_utf8_lossy(&out.stdout)
@@ -175,31 +212,23 @@ pub(crate) fn npm_install(folder: &Path) -> Result<()> {
              `cargo xtask samples --only rust`"
         );
     }
-    let mut npm = Command::new("npm");
-    npm.current_dir(folder).args([
-        "install",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ]);
-    run(&mut npm).with_context(|| {
-        format!(
-            "install the npm packages pinned in {}\nhint: check the network or npm's registry",
-            folder.display()
-        )
-    })
+    Ok(())
 }
 
 /// Runs a command to its end; what it said is part of the error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// Runs a command to its end and returns what it wrote to its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     let shown = format!("{command:?}");
     let out = command
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("start {shown}"))?;
     if out.status.success() {
-        return Ok(());
+        return Ok(out.stdout);
     }
     let said = [out.stdout, out.stderr].concat();
     let said = String::from_utf8_lossy(&said);

@@ -197,6 +197,48 @@ async fn a_damaged_cache_costs_time_only() {
     bench(open(), "echo", "echo").with(&json!({})).await.json();
 }
 
+/// As after a downgrade, or beside another program of ours: whole and well formed, but made for other rules.
+#[tokio::test]
+async fn code_compiled_for_another_engine_is_not_run() {
+    let temp = tempfile::tempdir().expect("a folder for the test");
+    let (ours, theirs) = (temp.path().join("ours"), temp.path().join("theirs"));
+    let open = || {
+        let config = Config {
+            cache_dir: Some(ours.clone()),
+            ..Config::default()
+        };
+        Sandbox::new(config, Ports::default()).expect("a sandbox")
+    };
+    let code = |folder: &std::path::Path| {
+        let mut files = Vec::new();
+        walk(folder, &mut files);
+        files.retain(|path| path.extension().is_none());
+        files
+    };
+    // Without epochs, a loop would never end.
+    let mut cached = wasmtime::CacheConfig::new();
+    cached.with_directory(&theirs);
+    let mut config = wasmtime::Config::new();
+    config
+        .epoch_interruption(false)
+        .cache(Some(wasmtime::Cache::new(cached).expect("a cache")));
+    let engine = wasmtime::Engine::new(&config).expect("an engine");
+    let foreign = wasmtime::component::Component::new(&engine, fixture("hostile"));
+    foreign.expect("a component");
+    let foreign = std::fs::read(&code(&theirs)[0]).expect("code of another engine");
+
+    let looping = || bench(open(), "hostile", "hostile");
+    looping();
+    let kept = code(&ours);
+    assert!(!kept.is_empty());
+    for path in &kept {
+        std::fs::write(path, &foreign).expect("a file of ours");
+    }
+    let mut looping = looping();
+    looping.job.limits.cpu = coworker_core::Span::millis(50);
+    looping.mode("loop").await.error();
+}
+
 #[test]
 fn a_cache_that_others_may_write_is_refused() {
     let temp = tempfile::tempdir().expect("a folder for the test");

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use coworker_core::{CallerKey, HttpGrant, Span, StateGrant, TaskId};
 use coworker_sandbox::{
     CallError, HttpPort, HttpRequest, HttpResponse, LlmAsk, LlmError, LlmPort, LlmReply, LlmStream,
-    Partition, PortError, Ports, StateArea, StatePort, StateUse, StateWrite,
+    Partition, PortError, Ports, StateArea, StatePort, StateUse, StateWrite, Which,
 };
 use serde_json::json;
 
@@ -408,6 +408,25 @@ async fn what_comes_from_the_network_counts() {
         error.contains("size of fields"),
         "headers of 1 MiB are too large: {error}"
     );
+}
+
+#[tokio::test]
+async fn what_goes_to_the_network_counts() {
+    let web = Arc::new(Web::default());
+    let mut bench = fetching(&web);
+    bench.job.limits.host_bytes = coworker_core::Bytes::kib(128);
+    let post = |size: usize| {
+        let body = "b".repeat(size);
+        json!({ "url": "https://api.example.com/v1/x", "method": "POST", "body": body })
+    };
+    let told = bench.with(&post(50_000)).await;
+    assert!(told.json()["text"].as_str().is_some());
+    assert_eq!(web.0.lock().unwrap().len(), 1);
+    let told = bench.with(&post(200_000)).await;
+    assert_eq!(told.error(), &CallError::Limit(Which::HostBytes));
+    assert!(told.usage.host_bytes.0 <= 132 << 10, "{:?}", told.usage);
+    let heard = web.0.lock().unwrap().len();
+    assert_eq!(heard, 1, "half a body is no request");
 }
 
 #[tokio::test]
