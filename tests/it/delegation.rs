@@ -142,6 +142,53 @@ fn a_refusal_in_any_form_is_a_failure() {
 }
 
 #[test]
+fn a_success_after_its_own_error_counts_no_more() {
+    let (place, mut serving) = Place::serving(&[]);
+    let peer = place.stranger(&serving);
+    let late = json!({ "success": true, "result": "late" });
+    let errors = [
+        (
+            "task_error",
+            json!({ "success": false, "error": "Busy: try again later", "error_code": "BUSY" }),
+        ),
+        (
+            "task_response",
+            json!({ "success": false, "error": "broken" }),
+        ),
+        (
+            "error",
+            json!({ "code": "TRUST_TIER_TOO_LOW", "message": "requires more" }),
+        ),
+    ];
+    let mut given = Vec::new();
+    for (kind, payload) in errors {
+        let task = give(&place, &peer);
+        question(&peer, &task);
+        answer(&peer, &task, kind, payload.clone());
+        wait_for_state(&place, &task, "failed");
+        answer(&peer, &task, "task_response", late.clone());
+        given.push((task, payload));
+    }
+    peer.ping();
+    assert_eq!(place.turned_away("unasked"), 3);
+    // Nor does it when the host has started again: who wants it asks anew, and gets what comes then.
+    drop(serving);
+    serving = place.serve(&[]);
+    for (task, payload) in &given {
+        answer(&peer, task, "task_response", late.clone());
+        peer.ping();
+        let row = row(&place, task);
+        assert_eq!((&row["state"], &row["reply"]), (&json!("failed"), payload));
+        assert_eq!(place.run(&["result", task]).code, 1);
+    }
+    let task = give(&place, &peer);
+    question(&peer, &task);
+    answer(&peer, &task, "task_response", late.clone());
+    assert_eq!(wait_for_state(&place, &task, "done")["reply"], late);
+    drop(serving);
+}
+
+#[test]
 fn what_was_cancelled_does_not_leave_and_is_not_answered() {
     let (place, mut serving) = Place::serving(&[]);
     let mut peer = place.stranger(&serving);

@@ -174,6 +174,35 @@ fn an_answer_that_no_message_carries_is_a_failure_of_that_call() {
         answer,
         json!({ "success": false, "error": FAILED, "error_code": "EXECUTION_FAILED" })
     );
+    let task = place.task_of("hostile", "EXECUTION_FAILED");
+    let log = task["log"].to_string();
+    assert!(log.contains("at most 900 KiB are carried"), "{log}");
+}
+
+#[test]
+fn a_call_whose_answer_no_message_carries_leaves_nothing_behind() {
+    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
+    let limits = format!("[limits.ceiling]\n{room}\n[limits.default]\n{room}");
+    let place = Place::configured(&format!("{EXPOSED}\n{limits}"));
+    place.write(
+        "home/skills/ports.toml",
+        "[grants]\nllm = true\nstate = true\n",
+    );
+    place.drop_in("ports.wasm", "ports.wasm");
+    let serving = place.serve(&[]);
+    place.wait_for("ports", "pending");
+    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    let peer = place.peer(&serving, "known");
+    let found =
+        || peer.call("ports", json!({ "mode": "get", "key": "k" }))["result"]["value"].clone();
+    for (n, success, kept) in [(1_000_000, false, Value::Null), (1_000, true, json!("v"))] {
+        let answer = peer.call(
+            "ports",
+            json!({ "mode": "set-then-tell", "key": "k", "value": "v", "n": n }),
+        );
+        assert_eq!(answer["success"], success, "{n}");
+        assert_eq!(found(), kept, "{n}");
+    }
 }
 
 #[test]

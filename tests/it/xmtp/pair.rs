@@ -139,6 +139,36 @@ fn a_thousand_requests_wait_for_a_host_and_are_handled_in_the_order_of_each_peer
 }
 
 #[test]
+fn the_largest_answer_arrives_and_a_larger_one_is_a_failure() {
+    let (_place, _node, mut ann, bob) = pair(&["echo.wasm"]);
+    let config = std::fs::read_to_string(ann.place.home().join("config.toml")).expect("ours");
+    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
+    let limits = format!("[limits.ceiling]\n{room}[limits.default]\n{room}");
+    ann.kill();
+    ann.place.write("home/config.toml", config + &limits);
+    ann.place.drop_in("hostile.wasm", "hostile.wasm");
+    ann.serve();
+    ann.place.wait_for("hostile", "exposed");
+    let tells = |n: usize| {
+        let answer = bob.call(&ann, "hostile", json!({ "mode": "output", "n": n }));
+        let length = answer["result"]["text"].as_str().map(str::len);
+        (length, answer["error_code"].clone())
+    };
+    // What a message carries, less than a kibibyte of it for the envelope.
+    let most = 900 << 10;
+    assert_eq!(tells(most - 1_024), (Some(most - 1_024), Value::Null));
+    assert_eq!(tells(most), (None, json!("EXECUTION_FAILED")));
+    assert_eq!(tells(1_500_000), (None, json!("EXECUTION_FAILED")));
+    // Nothing of it was on the way, and nothing waits behind it.
+    assert_eq!(
+        bob.call(&ann, "echo", json!({ "a": 1 }))["result"],
+        json!({ "a": 1 })
+    );
+    ann.place.settled();
+    assert_eq!(ann.bridge()["restarts"], 0);
+}
+
+#[test]
 fn a_sidecar_that_is_killed_comes_back_and_nothing_is_lost() {
     let (_place, _node, ann, bob) = pair(&["echo.wasm"]);
     bob.call(&ann, "echo", json!({}));

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{REFUSALS, Turning};
 use crate::clock;
-use crate::store::{Delivery, Finish, LogRow, OutRow, Recorded, StoreError, UsageRow};
+use crate::store::{Delivery, Finish, LogLevel, LogRow, OutRow, Recorded, StoreError, UsageRow};
 
 /// When an answer leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,24 @@ pub(super) struct Ran {
     pub(super) probe: Option<String>,
 }
 
+impl Ran {
+    /// Leaves nothing of a run behind whose answer no message carries, but why.
+    fn failed(&mut self, now: Timestamp, why: String) {
+        self.writes.clear();
+        self.log.push(LogRow::new(now, LogLevel::Error, why));
+    }
+}
+
+/// Returns what its owner is told of an answer that is larger than any message.
+fn too_large(reply: Option<&[u8]>, most: usize) -> Option<String> {
+    let length = reply.map(<[u8]>::len).filter(|length| *length > most)?;
+    Some(format!(
+        "the answer is a message of {} KiB, and at most {} KiB are carried: let the skill return less, or in parts",
+        length >> 10,
+        most >> 10
+    ))
+}
+
 impl Turning<'_> {
     pub(super) async fn refuse(self, refusal: &Refusal, ran: Ran) -> Result<(), StoreError> {
         self.finish(
@@ -44,7 +62,7 @@ impl Turning<'_> {
         self,
         outcome: &str,
         message: Option<Message>,
-        ran: Ran,
+        mut ran: Ran,
         release: Release,
     ) -> Result<(), StoreError> {
         let Self {
@@ -65,16 +83,12 @@ impl Turning<'_> {
             host.encode(envelope.correlation.clone(), message)
                 .into_bytes()
         };
-        let reply = message.map(encode);
-        let too_large = reply
-            .as_ref()
-            .is_some_and(|bytes| bytes.len() > host.largest_message);
-        let (outcome, reply) = if too_large {
+        let (mut outcome, mut reply) = (outcome, message.map(encode));
+        if let Some(why) = too_large(reply.as_deref(), host.largest_message) {
             let refusal = Refusal::ExecutionFailed { message: None };
-            (refusal.code(), Some(encode(refusal.message())))
-        } else {
-            (outcome, reply)
-        };
+            (outcome, reply) = (refusal.code(), Some(encode(refusal.message())));
+            ran.failed(now, why);
+        }
         let sent = host
             .store
             .finish(Finish {
