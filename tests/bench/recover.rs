@@ -47,7 +47,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         match Tools::find().await {
             Ok(tools) => network(report, effort, &tools).await,
             Err(missing) => report.remark(&format!(
-                "recover.node and recover.sidecar are not measured: {missing}"
+                "recover.host.xmtp, recover.node and recover.sidecar are not measured: {missing}"
             )),
         }
     });
@@ -60,31 +60,48 @@ async fn network(report: &mut Report, effort: Effort, tools: &Tools) {
         Member::join(tools, &node, "ann", 1),
         Member::join(tools, &node, "bob", 0)
     );
-    // Tier 3 has no bucket; what is measured is how soon everything is back.
-    ann.trust(&bob.me, Tier::Privileged).await;
-    bob.meet(&ann).await;
-    let (mut nodes, mut sidecars) = (Vec::new(), Vec::new());
+    meet(&bob, &ann).await;
+    let (mut nodes, mut sidecars, mut hosts) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..effort.times(6, 2) {
-        nodes.push(until_answered(&bob, &ann, || node.kill_and_restart()).await);
+        nodes.push(until_answered(&bob, &ann.me, async || node.kill_and_restart()).await);
         let (ours, theirs) = tokio::join!(ann.sidecar(), bob.sidecar());
         let next = if n % 2 == 0 { ours } else { theirs };
-        sidecars.push(until_answered(&bob, &ann, || kill(next)).await);
+        sidecars.push(until_answered(&bob, &ann.me, async || kill(next)).await);
     }
-    for (name, times) in [("recover.node", nodes), ("recover.sidecar", sidecars)] {
+    for n in 0..effort.times(6, 1) {
+        // A home of its own each time, as above.
+        let mut eve = Member::join(tools, &node, &format!("eve-{n}"), 1).await;
+        meet(&bob, &eve).await;
+        let me = eve.me.clone();
+        let took = until_answered(&bob, &me, async || eve.kill_and_restart().await);
+        hosts.push(took.await);
+    }
+    for (name, times) in [
+        ("recover.host.xmtp", hosts),
+        ("recover.node", nodes),
+        ("recover.sidecar", sidecars),
+    ] {
         let times = sorted(times);
         report.row(name, percentile(&times, 1.0), "ms", None, Some(BACK));
     }
     report.remark("eight calls under way when it was killed, and one made then: until all of them were answered");
 }
 
+/// Tier 3 has no bucket; what is measured is how soon everything is back.
+async fn meet(bob: &Member, other: &Member) {
+    other.trust(&bob.me, Tier::Privileged).await;
+    bob.meet(other).await;
+    bob.call(&other.me, ECHO).await;
+}
+
 /// Returns how long after the kill all calls were answered, in ms.
-async fn until_answered(bob: &Member, ann: &Member, kill: impl FnOnce()) -> f64 {
-    let under_way = futures::future::join_all((0..8).map(|_| bob.call(&ann.me, ECHO)));
+async fn until_answered(bob: &Member, to: &str, kill: impl AsyncFnOnce()) -> f64 {
+    let under_way = futures::future::join_all((0..8).map(|_| bob.call(to, ECHO)));
     let killed = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let at = Instant::now();
-        kill();
-        bob.call(&ann.me, ECHO).await;
+        // The one that is made then need not wait until what was killed is back.
+        tokio::join!(kill(), bob.call(to, ECHO));
         at
     };
     let (_, at) = tokio::join!(under_way, killed);

@@ -197,7 +197,8 @@ impl Serving {
         self.end();
     }
 
-    fn end(&mut self) {
+    /// The same, for one that is to be replaced.
+    pub(crate) fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();

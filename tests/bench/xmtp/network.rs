@@ -113,8 +113,8 @@ pub(crate) struct Member {
     serving: Serving,
     pub(crate) me: String,
     pub(crate) invite: String,
-    /// Removed when dropped, after the host has ended.
-    _program: Program,
+    /// Its home is removed when dropped, after the host has ended.
+    program: Program,
 }
 
 impl Member {
@@ -135,7 +135,7 @@ impl Member {
             serving,
             me: String::new(),
             invite: String::new(),
-            _program: program,
+            program,
         };
         member.until_ready().await;
         let status = member.owner(Request::Status {}).await;
@@ -208,6 +208,12 @@ impl Member {
 
     pub(crate) fn pid(&self) -> u32 {
         self.serving.pid()
+    }
+
+    /// Kills the host as a crash would, and starts it again.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.serving.end();
+        self.serving = self.program.serve_until_ready().await;
     }
 
     /// Returns the sidecar's process.
