@@ -4,6 +4,7 @@ mod bridge;
 mod carry;
 mod crash;
 mod fake;
+mod forget;
 mod install;
 mod invite;
 mod lies;

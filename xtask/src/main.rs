@@ -175,7 +175,7 @@ fn test(root: &Path) -> Result<()> {
         "--no-deps",
         "--document-private-items",
     ];
-    let mut command = Command::new(cargo_path());
+    let mut command = cargo_command();
     run(
         "documentation",
         command
@@ -191,9 +191,7 @@ fn test(root: &Path) -> Result<()> {
     bench(root, &["--smoke".to_owned()])?;
     // The smoke run has built the program.
     project::projects(root)?;
-    let nextest = Command::new(cargo_path())
-        .args(["nextest", "--version"])
-        .output();
+    let nextest = cargo_command().args(["nextest", "--version"]).output();
     let runner: &[&str] = match nextest {
         Ok(output) if output.status.success() => {
             &["nextest", "run", "--workspace", "--no-fail-fast"]
@@ -223,14 +221,21 @@ fn build_host(root: &Path) -> Result<()> {
 }
 
 fn cargo(root: &Path, what: &str, arguments: &[&str]) -> Result<()> {
-    run(
-        what,
-        Command::new(cargo_path()).current_dir(root).args(arguments),
-    )
+    run(what, cargo_command().current_dir(root).args(arguments))
 }
 
-fn cargo_path() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+/// Returns a call of the cargo that runs us. It gets nothing of what that one says of this package: some build scripts look
+/// at it, and would run again, with all that depends on them, whenever cargo is next called by hand.
+fn cargo_command() -> Command {
+    let path = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
+    command
 }
 
 /// Runs a command in the open, and says what it was for and how long it took.

@@ -3,12 +3,15 @@
 // keeps is the official client's own database. It ends when stdin ends.
 
 import { createInterface } from "node:readline";
+import { Client as Library } from "@xmtp/node-bindings";
 import {
   ApiUrls,
   Client,
   ConsentState,
   ContentType,
   ConversationType,
+  DeliveryStatus,
+  GroupMessageKind,
   IdentifierKind,
   ListConversationsOrderBy,
   MessageSortBy,
@@ -249,6 +252,44 @@ async function leave({ id }) {
   }
 }
 
+// ---- what is old: the host says up to when
+
+/** The library's own conversations: the SDK over them has no way to remove a message from the client's database. */
+let kept;
+const conversations = Library.prototype.conversations;
+Library.prototype.conversations = function () {
+  kept = conversations.call(this);
+  return kept;
+};
+
+/** Removes what was said before a time, but for what the host may still ask for and what is still to be sent. */
+async function forget({ before_ns, have }) {
+  const before = BigInt(before_ns);
+  let count = 0;
+  for (const dm of await client.conversations.list({ conversationType: ConversationType.Dm })) {
+    const { sent_ns, ids } = have[dm.peerInboxId] ?? { sent_ns: 0, ids: [] };
+    const done = (message) =>
+      message.senderInboxId === client.inboxId ||
+      message.sentAtNs < BigInt(sent_ns) - overlap ||
+      ids.includes(message.id);
+    for (let after = 0n; ; ) {
+      const page = await dm.messages({
+        limit: PAGE,
+        direction: SortDirection.Ascending,
+        sortBy: MessageSortBy.SentAt,
+        kind: GroupMessageKind.Application,
+        deliveryStatus: DeliveryStatus.Published,
+        sentAfterNs: after,
+        sentBeforeNs: before,
+      });
+      for (const message of page.filter(done)) count += kept.deleteMessageById(message.id);
+      if (page.length < PAGE) break;
+      after = page.at(-1).sentAtNs;
+    }
+  }
+  say({ is: "forgot", count });
+}
+
 // ---- what goes out: one at a time in each conversation, because sends that overlap there get in each other's way
 
 const lanes = new Map();
@@ -366,6 +407,7 @@ const orders = {
   send,
   resolve,
   leave,
+  forget,
   more({ count }) {
     credit += count;
     if (online) return catch_up();

@@ -58,6 +58,7 @@ impl Side {
             node_program: Some(node_program()),
             sends_per_5_min: None,
             offline_hint: None,
+            remembers: Duration::from_secs(3_600),
             patience: Patience::default(),
             stays: true,
             home: home.clone(),

@@ -171,7 +171,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "retention.bodies",
-        "How long requests, answers and skills' logs are kept after the answer was delivered",
+        "How long requests, answers and skills' logs are kept after the answer was delivered, also by the XMTP client",
     ),
     (
         "retention.metering",

@@ -65,6 +65,7 @@ fn options(opened: &OpenHome, serving: bool) -> Result<xmtp::Options, Failure> {
         offline_hint: (env == XmtpEnv::Local)
             .then_some("run `coworker-host node`, or check `[xmtp] node`"),
         patience: xmtp::Patience::default(),
+        remembers: opened.config.retention.said(),
         stays: serving,
         home: home.clone(),
     })

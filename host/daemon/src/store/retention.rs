@@ -49,6 +49,13 @@ impl Default for Retention {
     }
 }
 
+impl Retention {
+    /// Returns how long what was said is kept at all: an answer as long as it may be asked for again.
+    pub fn said(&self) -> Duration {
+        self.bodies.max(self.answers).0
+    }
+}
+
 /// How much a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
@@ -69,8 +76,7 @@ impl Store {
     pub async fn sweep(&self, now: Timestamp, retention: &Retention) -> Result<Swept, StoreError> {
         let before = |span: Span| earlier(now, span.0);
         let (seen, answers) = (before(retention.seen), before(retention.answers));
-        // The record of an answer outlives the window in which it is asked for.
-        let bodies = before(retention.bodies.max(retention.answers));
+        let bodies = earlier(now, retention.said());
         let (metering, undelivered) = (before(retention.metering), before(retention.undelivered));
         self.write(known::sort_in).await?;
         let known = self.step(move |c| by_time(c, "seen", seen)).await?
@@ -252,7 +258,7 @@ fn used(c: &Connection) -> Result<Bytes, StoreError> {
 }
 
 /// Returns the time so long before.
-pub(super) fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(
         now.0
             .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),

@@ -88,6 +88,8 @@ pub struct Options {
     pub offline_hint: Option<&'static str>,
     /// How long things may take.
     pub patience: Patience,
+    /// How long the client's own database keeps what was said.
+    pub remembers: Duration,
     /// Whether to wait for a network that does not answer, the first time. A command does not.
     pub stays: bool,
 }

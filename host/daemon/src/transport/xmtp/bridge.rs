@@ -40,6 +40,8 @@ const TICK: Duration = Duration::from_millis(100);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// As do those after the network said that we are too fast.
 const SLOWED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How often the client is told to forget what is old.
+const FORGET: Duration = Duration::from_secs(3_600);
 /// How long after the store's trouble a message is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -69,6 +71,8 @@ struct Session {
     pings: u64,
     /// When it last said anything.
     heard: Instant,
+    /// When it is told to forget what is old.
+    forgets: Instant,
 }
 
 /// The loop's own.
@@ -197,6 +201,7 @@ impl Bridge {
             }
         }
         self.write_cursors().await;
+        self.forget(now);
         let sending = self.queues.len() + self.flights.len();
         let slowed = self.slowed_until.filter(|until| *until > now);
         let slowed = slowed.map(|until| clock::now().after(until - now));
@@ -261,6 +266,7 @@ impl Bridge {
             pinged: now,
             pings: 0,
             heard: now,
+            forgets: now,
         })
     }
 

@@ -135,12 +135,17 @@ impl Cursors {
         self.confirmed.get(peer).map(Confirmed::have)
     }
 
-    /// Forgets what is on its way, since all of it comes again, and returns what the host has.
-    pub(super) fn restart(&mut self) -> impl Iterator<Item = (&str, Have<'_>)> {
-        self.open.clear();
+    /// Returns what the host has of every peer.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Have<'_>)> {
         self.confirmed
             .iter()
             .map(|(peer, confirmed)| (peer.id(), confirmed.have()))
+    }
+
+    /// Forgets what is on its way, since all of it comes again, and returns what the host has.
+    pub(super) fn restart(&mut self) -> impl Iterator<Item = (&str, Have<'_>)> {
+        self.open.clear();
+        self.all()
     }
 
     /// Returns the marks that have moved since the last time.

@@ -46,6 +46,11 @@ pub(super) enum Order<'a> {
         peer: &'a str,
         have: Option<Have<'a>>,
     },
+    /// Remove from the client's database what was said before a point in time: of what a peer said, only what the host has.
+    Forget {
+        before_ns: String,
+        have: BTreeMap<&'a str, Have<'a>>,
+    },
     /// Say that you live.
     Ping { id: u64 },
 }
@@ -97,6 +102,8 @@ pub(super) enum Frame {
     },
     /// Somebody put us into a group.
     Group { id: String, by: String },
+    /// So many messages were removed.
+    Forgot { count: u64 },
     /// It lives.
     Pong {},
     /// It cannot go on, and ends.

@@ -4,9 +4,10 @@ use coworker_core::{PeerId, Scheme, Timestamp};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, Flight, SLOWED};
+use super::{AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, SLOWED, Session};
 use crate::clock;
 use crate::report::printable;
+use crate::store::earlier;
 use crate::transport::xmtp::Question;
 use crate::transport::xmtp::cursor::Mark;
 use crate::transport::xmtp::frame::{Kind, Order};
@@ -104,6 +105,21 @@ impl Bridge {
         } else {
             self.tasks.spawn(write);
         }
+    }
+
+    /// Has the client's database forget what the store has forgotten or is about to. Only what is on disk here counts as
+    /// had: a sidecar that starts again hands over the rest once more.
+    pub(super) fn forget(&mut self, now: Instant) {
+        let due = |session: &&mut Session| session.online && now >= session.forgets;
+        let Some(session) = self.session.as_mut().filter(due) else {
+            return;
+        };
+        session.forgets = now + FORGET;
+        let before = earlier(clock::now(), self.options.remembers);
+        session.process.say(&Order::Forget {
+            before_ns: before.0.saturating_mul(1_000).to_string(),
+            have: self.cursors.all().collect(),
+        });
     }
 
     // ---- what goes out

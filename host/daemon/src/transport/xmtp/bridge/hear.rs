@@ -95,6 +95,9 @@ impl Bridge {
                 let _ = asked.send(found);
             }
             Frame::Group { id, by } => self.joined(id, &by),
+            Frame::Forgot { count } => {
+                tracing::debug!(count, "the client's database forgot what is old");
+            }
             Frame::Pong {} => {}
             Frame::Trouble { why } => return Err(Trouble::read(&printable(&why))),
         }

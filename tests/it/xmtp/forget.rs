@@ -1,0 +1,74 @@
+//! What the client's own database keeps of what was said: as long as ours, and no longer.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use coworker_host::home::{Home, hex};
+use serde_json::json;
+
+use super::network::{Member, Node, config, node_program, sidecar};
+use crate::peer::until;
+use crate::support::Place;
+
+/// Returns everything that a member's client knows of what was said. The member must not run.
+fn said(member: &Member, node: &Node) -> String {
+    let home = Home::open(&member.place.home()).expect("a home");
+    let identity = home.identity().expect("a key");
+    let key = identity.derive("coworker-host xmtp database of local v1");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/said.mjs");
+    let ended = Command::new(node_program())
+        .arg(source)
+        .arg(format!("http://{}", node.address))
+        .arg(home.xmtp().join("local/client.db3"))
+        .arg(hex(&key))
+        .arg(home.wallet().expect("a key").address())
+        .current_dir(sidecar())
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .expect("Node.js runs");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{told}");
+    String::from_utf8_lossy(&ended.stdout).into_owned()
+}
+
+#[test]
+fn what_is_old_leaves_the_clients_database_too() {
+    let place = Place::new();
+    let node = Node::start(&place);
+    let mut ann = Member::join("ann", &node, &["echo.wasm"]);
+    let bob = Member::join("bob", &node, &[]);
+    ann.trust(&bob, "privileged");
+    for text in ["the first secret", "the second secret"] {
+        let input = json!({ "text": text });
+        assert_eq!(bob.call(&ann, "echo", input.clone())["result"], input);
+    }
+    ann.kill();
+    let kept = said(&ann, &node);
+    // The request and its answer.
+    assert_eq!(kept.matches("the first secret").count(), 2, "{kept}");
+    assert_eq!(kept.matches("the second secret").count(), 2, "{kept}");
+
+    let short = format!(
+        "{}[retention]\nbodies = \"1s\"\nanswers = \"1s\"\n",
+        config("ann", &node.address)
+    );
+    ann.place.write("home/config.toml", short);
+    ann.place.mode("home/config.toml", 0o600);
+    // A client that was killed takes in once more what it had sent in its last moments, so it forgets that the next time.
+    for text in ["the third secret", "the fourth secret"] {
+        std::thread::sleep(Duration::from_millis(1_100));
+        ann.serve();
+        until("the client has forgotten", || {
+            let log = std::fs::read_to_string(ann.place.path("serve.log")).unwrap_or_default();
+            log.contains("forgot what is old").then_some(())
+        });
+        let input = json!({ "text": text });
+        assert_eq!(bob.call(&ann, "echo", input.clone())["result"], input);
+        ann.kill();
+    }
+    let kept = said(&ann, &node);
+    assert!(!kept.contains("the first secret"), "{kept}");
+    assert!(!kept.contains("the second secret"), "{kept}");
+    assert_eq!(kept.matches("the fourth secret").count(), 2, "{kept}");
+}
