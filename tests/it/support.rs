@@ -39,17 +39,10 @@ impl Place {
         place
     }
 
-    /// Lets the home keep its compiled code where those of all tests do: a component is compiled once, not in every test.
+    /// Lets the home keep its compiled code where those of all tests do.
     fn share_compiled_code(&self) {
-        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache/hosts");
-        let mut builder = std::fs::DirBuilder::new();
-        let builder = builder.recursive(true).mode(0o700);
-        if let Err(error) = builder.create(&shared) {
-            panic!("{} cannot be made: {error}", shared.display());
-        }
-        let shared = shared.canonicalize().expect("it was just made");
         let modules = self.path("home/cache/modules");
-        std::os::unix::fs::symlink(shared, modules).expect("a home without compiled code");
+        std::os::unix::fs::symlink(compiled(), modules).expect("a home without compiled code");
     }
 
     /// Returns a path in the place.
@@ -229,6 +222,17 @@ pub(crate) fn fixtures() -> PathBuf {
         .unwrap_or_else(|_| {
             panic!("target/fixtures is missing: run `cargo xtask fixtures` first");
         })
+}
+
+/// Returns the folder where all tests keep compiled code: a component is compiled once, not in every test.
+pub(crate) fn compiled() -> PathBuf {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache/hosts");
+    let mut builder = std::fs::DirBuilder::new();
+    let builder = builder.recursive(true).mode(0o700);
+    if let Err(error) = builder.create(&shared) {
+        panic!("{} cannot be made: {error}", shared.display());
+    }
+    shared.canonicalize().expect("it was just made")
 }
 
 /// Returns a component that was built for tests.

@@ -64,6 +64,8 @@ pub trait Turn: Send + Sync {
     fn should_yield(&self) -> bool {
         false
     }
+    /// The guest has ended by itself or by a limit, and what it held is about to be let go of. Whoever drops a call knows.
+    fn end(&self) {}
 }
 
 /// A turn that is always one's own, for tests and single calls.

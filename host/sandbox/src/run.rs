@@ -109,6 +109,7 @@ async fn run(pre: &SkillFullPre<Room>, room: Room, turn: &dyn Turn, ask: Ask<'_>
             .catch_unwind()
             .await
     };
+    turn.end();
     let room = store.data();
     let outcome = match played {
         Ok(Ok(Ok(answer))) => match room.breach() {

@@ -1,0 +1,180 @@
+//! The sample components around a model, in Rust and in Python, just as they are built: all of their memory is searched from
+//! outside whenever they wait and once they have ended, and so is what crossed each of their imports.
+
+use super::memory::{Searching, Seen, Sought};
+use super::*;
+
+/// A sample, what it is asked, and what a model says that it can use.
+struct Sample {
+    name: &'static str,
+    input: Value,
+    /// TOML, with a hole for a text of the model's.
+    answer: &'static str,
+    /// What shows in its output that it got that answer.
+    shows: &'static str,
+    /// Something of its input that it hands to the model.
+    asks: &'static str,
+}
+
+fn notes() -> Sample {
+    let transcript =
+        "Ann: The printer in the hall is broken.\nBob: I call the repair shop tomorrow morning.\n";
+    Sample {
+        name: "meeting-notes",
+        input: json!({ "transcript": transcript }),
+        answer: "json = { summary = \"The printer is broken. TEXT\", tasks = [] }",
+        shows: "The printer is broken.",
+        asks: "repair shop",
+    }
+}
+
+fn mail() -> Sample {
+    let mail =
+        "Dear workshop, my brake is loose since the last visit: call +49 30 1234567, please.";
+    Sample {
+        name: "mail-desk",
+        input: json!({ "mail": mail }),
+        answer: "json = { category = \"complaint\", urgent = true, reply = \"We call today. TEXT\" }",
+        shows: "We call today.",
+        asks: "my brake is loose",
+    }
+}
+
+/// A sample as it is built, and the text of its slot.
+struct Built {
+    stage: Stage,
+    prompt: String,
+}
+
+impl Sample {
+    fn built(&self) -> Built {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/skills");
+        let folder = root.join(self.name);
+        let read = |file: &str| {
+            let read = std::fs::read(folder.join(file));
+            read.unwrap_or_else(|error| {
+                panic!(
+                    "{}/{file}: {error}: run `cargo xtask samples` first",
+                    self.name
+                )
+            })
+        };
+        let text = String::from_utf8(read("SKILL.md")).expect("UTF-8");
+        let (_, prompt) = text.rsplit_once("\n---\n").expect("a head and a text");
+        Built {
+            stage: Stage::new(&read("skill.wasm")),
+            prompt: prompt.trim().to_owned(),
+        }
+    }
+
+    /// Returns the rule of a model that says a text in the form that the sample wants.
+    fn rule(&self, text: &str) -> String {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        self.answer.replace("TEXT", &text.replace('\n', " "))
+    }
+
+    /// Calls the sample, with a model that does as it is told, and searches its memory for pieces of its prompt in all forms
+    /// and for those of its own input.
+    fn searched(&self, built: &Built, script: &str, input: &Value) -> (Called, Seen) {
+        let slots = [(SKILL_SLOT, built.prompt.as_str())];
+        let entry = entry(built.stage.digest, self.name, &slots);
+        let fields = input.as_object().into_iter().flat_map(|map| map.values());
+        let given: Vec<&str> = fields.filter_map(Value::as_str).collect();
+        let sought = Sought::new(&forms(&[&built.prompt]), &given);
+        let turn = Arc::new(Searching::new(sought));
+        let script = format!("[[rule]]\n{script}\n");
+        let called = built.stage.call(&script, &entry, input, turn.clone());
+        let seen = turn.seen();
+        // It was all of its memory, at the end of its one call.
+        assert_eq!(seen.ends, 1);
+        assert!(
+            seen.bytes >= called.memory && called.memory > 0,
+            "{seen:?} of {}",
+            called.memory
+        );
+        assert!(
+            seen.ended.given > 0,
+            "what it was given is not found: {seen:?}"
+        );
+        (called, seen)
+    }
+}
+
+/// Tries every so many of all that a model may say.
+fn holds_nothing_of_its_prompt(sample: &Sample, every: usize) {
+    let built = sample.built();
+    let forms = forms(&[&built.prompt]);
+    assert!(built.prompt.len() > 10 * WIDTH);
+    let sought = Sought::new(&forms, &[]);
+    let polite = sample.rule("");
+    // It says its prompt, or a good part of it, in whatever shape it was asked for.
+    let part = |form: &String| sample.rule(&form.chars().take(400).collect::<String>());
+    let shaped: Vec<String> = forms.iter().map(part).collect();
+    let scripts = SCRIPTS.into_iter().chain(shaped.iter().map(String::as_str));
+    for script in scripts.step_by(every).chain([polite.as_str()]) {
+        let (called, seen) = sample.searched(&built, script, &sample.input);
+        let Called {
+            output, crossed, ..
+        } = called;
+        let private = seen.waiting.private + seen.ended.private;
+        assert_eq!(private, 0, "{script}: {seen:?}");
+        assert_eq!(
+            output.contains(sample.shows),
+            script == polite,
+            "{script}: {output} {crossed:?}"
+        );
+        // It did ask, and what it asked was written down.
+        assert!(
+            crossed.iter().any(|text| text.contains(sample.asks)),
+            "{script}: {crossed:?}"
+        );
+        for text in &crossed {
+            let found = sought.count(text.as_bytes());
+            assert_eq!(found.private, 0, "{script}: {text}");
+        }
+    }
+}
+
+/// A search that finds nothing may be none: what the guest has from its caller is found in its memory, and where it crossed.
+fn holds_what_it_was_given(sample: &Sample) {
+    let built = sample.built();
+    let piece: String = built.prompt.chars().take(8 * WIDTH).collect();
+    let mut input = sample.input.clone();
+    for value in input
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|map| map.values_mut())
+    {
+        let said = value.as_str().expect("a text").trim_end();
+        *value = json!(format!("{said} {piece}"));
+    }
+    let (called, seen) = sample.searched(&built, &sample.rule(""), &input);
+    assert!(called.output.contains(sample.shows), "{:?}", called.crossed);
+    assert!(seen.ended.private >= 4, "{seen:?}");
+    let sought = Sought::new(&[piece], &[]);
+    assert!(
+        called
+            .crossed
+            .iter()
+            .any(|text| sought.count(text.as_bytes()).private >= 4),
+        "{:?}",
+        called.crossed
+    );
+}
+
+#[test]
+fn the_rust_sample_never_holds_its_prompt() {
+    holds_nothing_of_its_prompt(&notes(), 1);
+}
+
+#[test]
+fn the_python_sample_never_holds_its_prompt() {
+    // Python's memory is large, and takes a while to look through.
+    holds_nothing_of_its_prompt(&mail(), 2);
+}
+
+#[test]
+fn what_a_sample_was_given_is_found_in_its_memory() {
+    holds_what_it_was_given(&notes());
+    holds_what_it_was_given(&mail());
+}
