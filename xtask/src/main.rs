@@ -1,5 +1,6 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
+mod bodies;
 mod interop;
 mod leftover;
 mod project;
@@ -24,6 +25,8 @@ cargo xtask TASK
   fixtures              build the components that the tests use into target/fixtures/
   projects              write a project in each language with `skills new`, build it, test it and check it
   sidecar               install the XMTP client into target/xmtp-sidecar/
+  bodies [DIR]          wrap every SKILL.md of the repositories in DIR, or in $COWORKER_SKILL_BODIES, and look for lines of
+                        their bodies in their cards
   interop               install agent-coworker, its bridge and litellm into target/interop/
   bench [GROUP…] [--json] [--smoke]
                         call, start, memory, refusal, hostile, recover, xmtp, guard";
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
             "sidecar" => sidecar::sidecar(&root)
                 .map(|out| say(&format!("the sidecar is in {}", out.display()))),
             "projects" => projects(&root),
+            "bodies" => look_at_bodies(&root, rest),
             "interop" => set_up_interop(&root),
             "bench" => bench(&root, rest),
             "help" | "--help" | "-h" => {
@@ -78,6 +82,26 @@ fn build_samples(root: &Path, arguments: &[String]) -> Result<()> {
     };
     let out = samples::samples(root, only_rust)?;
     say(&format!("samples are in {}", out.display()));
+    Ok(())
+}
+
+fn look_at_bodies(root: &Path, arguments: &[String]) -> Result<()> {
+    let folder = match arguments {
+        [] => std::env::var_os(bodies::FOLDER).map(PathBuf::from),
+        [folder] => Some(PathBuf::from(folder)),
+        other => bail!("bodies takes one folder, not {other:?}"),
+    };
+    let Some(folder) = folder else {
+        bail!(
+            "name a folder that holds public repositories with skills, or set {}: none is fetched here",
+            bodies::FOLDER
+        );
+    };
+    build_host(root)?;
+    say(&bodies::bodies(
+        &root.join("target/debug/coworker-host"),
+        &folder,
+    )?);
     Ok(())
 }
 

@@ -180,6 +180,7 @@ fn row(scanned: &Scanned) -> Value {
     match &scanned.found {
         Ok(found) => json!({
             "file": file, "name": found.names().first(), "tier": found.tier(), "component": scanned.component,
+            "card": found.tiers.last().and_then(|view| view.skills.first()),
             "private_bytes": found.texts.iter().map(|text| text.bytes).sum::<u64>(),
             "leaks": found.leaks, "repeats": found.repeats, "warnings": found.warnings, "refused": null,
         }),

@@ -41,6 +41,8 @@ pub(crate) struct Package {
     pub(crate) warnings: Vec<String>,
     /// What its author wrote above the text of SKILL.md, and on which line that text begins.
     pub(crate) front: (String, usize),
+    /// What its folder, or its component's file, is called.
+    pub(crate) called: String,
 }
 
 /// The texts of one state of a skill, as they were read.
@@ -135,7 +137,10 @@ impl Raw {
 
     /// Understands what was read. The skill's folder, or the component's file, gives its name where nothing else does.
     pub(crate) fn understand(&self, called: &str) -> Result<Package, String> {
-        let mut package = Package::default();
+        let mut package = Package {
+            called: called.to_owned(),
+            ..Package::default()
+        };
         let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
         if let Some((name, bytes)) = &self.main {
             let read = skill_md::read(bytes, called).map_err(|error| format!("{name}: {error}"))?;

@@ -50,7 +50,8 @@ pub(in crate::skills) fn private_in_cards(
 pub(super) fn shown(package: &Package, cards: &[Value]) -> Shown {
     let mut said = Vec::new();
     cards.iter().for_each(|card| strings(card, &mut said));
-    let published = plain(&package.front.0);
+    // A skill without a name is called as its folder is, and so are many titles.
+    let published = [plain(&package.front.0), plain(&package.called)];
     let mut shown = Shown::default();
     let texts = package.texts.iter().flat_map(|texts| texts.slots());
     for (slot, held) in texts {
@@ -68,7 +69,7 @@ pub(super) fn shown(package: &Package, cards: &[Value]) -> Shown {
                 slot: slot.to_owned(),
                 line: first + n,
             };
-            if published.contains(&line) {
+            if published.iter().any(|text| text.contains(&line)) {
                 if line.chars().count() > REPEATED {
                     shown.repeats.push(row);
                 }
@@ -129,7 +130,7 @@ mod tests {
         let raw = Raw::of_folder(&folder, coworker_core::Body::Model)
             .ok()
             .expect("read");
-        let package = raw.understand("x").expect("understood");
+        let package = raw.understand("household-secrets").expect("understood");
         let shown = shown(&package, std::slice::from_ref(card));
         (shown.leaks.len(), shown.repeats.len())
     }
@@ -147,6 +148,16 @@ mod tests {
         assert_eq!(
             look("name: x", body, &json!({"description": "Steps, ok"})),
             (0, 0)
+        );
+        let named = json!({"name": "household-secrets"});
+        assert_eq!(look("", "# Household secrets\n", &named), (0, 0));
+        assert_eq!(
+            look(
+                "",
+                "# Household secrets of all\n",
+                &json!("household secrets of all")
+            ),
+            (1, 0)
         );
         let long = "Ask for the secret word first, and then for the number of the house";
         let said = json!({ "description": long });
