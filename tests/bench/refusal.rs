@@ -1,5 +1,5 @@
-//! Whether the time to a refusal tells why: five classes of skills that a peer may not use, at random and many in
-//! flight, compared in pairs by Welch's t. A control class, one of the five with 20 µs added to each of its times, shows
+//! Whether the time to a refusal tells why: six classes of skills that a peer may not use, at random and many in
+//! flight, compared in pairs by Welch's t. A control class, one of the six with 20 µs added to each of its times, shows
 //! that the bench would notice.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::Effort;
-use crate::rig::{Rig, named, runtime, unpaced};
+use crate::rig::{Before, Rig, named, runtime, unpaced};
 use crate::row::{Budget, Report};
 
 /// Beyond this, two classes can be told apart (the usual bound of leakage tests).
@@ -31,13 +31,16 @@ const CROPS: [f64; 4] = [1.0, 0.99, 0.9, 0.5];
 const CACHES: usize = 64 << 20;
 /// What the control class has more.
 const INJECTED_US: f64 = 20.0;
-const CLASSES: [(&str, &str); 5] = [
+const CLASSES: [(&str, &str); 6] = [
     ("absent", "none"),
     ("hidden", "hide"),
     ("pending", "pend"),
     ("too low", "high"),
     ("unavailable", "dead"),
+    ("barred", "lost"),
 ];
+/// Times until the reply was ready in one condition, of all classes together.
+const UNTIL_READY: usize = 100_000;
 
 /// What else the machine does.
 #[derive(Clone, Copy)]
@@ -121,7 +124,10 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
     let _ = tracing_subscriber::registry()
         .with(ready.clone())
         .try_init();
-    let (until_ready, to_release) = (effort.times(20_000, 4), effort.times(5_000, 4));
+    let (until_ready, to_release) = (
+        effort.times(UNTIL_READY / CLASSES.len(), 4),
+        effort.times(5_000, 4),
+    );
     let names: Vec<&str> = CLASSES.iter().map(|class| class.0).collect();
     let (mut largest, mut control) = (0.0_f64, f64::INFINITY);
     for condition in CONDITIONS {
@@ -265,10 +271,13 @@ fn disturb(condition: Condition, stop: &Arc<AtomicBool>) -> Vec<std::thread::Joi
 
 /// Returns a host with one skill of each class.
 async fn prepare() -> Rig {
-    let components = [("hide", named("hide")), ("high", named("high"))];
+    let components = ["hide", "high", "lost"].map(|name| (name, named(name)));
     let dead = named("dead");
-    let deadly = [Digest::of(&dead)];
-    let rig = Rig::serve_with(&components, unpaced(), &deadly, |served| {
+    let before = Before {
+        deadly: vec![Digest::of(&dead)],
+        lost: vec!["lost"],
+    };
+    let rig = Rig::serve_with(&components, unpaced(), &before, |served| {
         let write = |name: &str, bytes: &[u8]| {
             std::fs::write(served.join(name), bytes).expect("room on disk");
         };
@@ -292,6 +301,7 @@ async fn prepare() -> Rig {
         ("high", "exposed"),
         ("dead", "unavailable"),
         ("pend", "pending"),
+        ("lost", "exposed"),
     ] {
         assert_eq!(rig.until_looked_at(name).await, state, "{name}");
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use coworker_core::{Digest, PeerId, Tier};
+use coworker_core::{Digest, GuardMode, PeerId, TaskId, Tier, Timestamp};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
 use coworker_host::home::Home;
 use coworker_host::host::{Host, HostOptions, OpenHome};
-use coworker_host::store::{Store, StoreOptions};
+use coworker_host::store::{RejectionRow, Store, StoreOptions};
 use coworker_host::tasks::Tasks;
 use coworker_host::transport::{CROWDED_PAUSE, Inbound, Kept, Link};
 use serde_json::{Value, json};
@@ -63,15 +63,15 @@ pub(crate) struct Rig {
 impl Rig {
     /// Returns a host that serves these components, all exposed, to peers 1 to 9 as known.
     pub(crate) async fn serve(components: &[(&str, Vec<u8>)], config: Config) -> Self {
-        Self::serve_with(components, config, &[], |_| {}).await
+        Self::serve_with(components, config, &Before::default(), |_| {}).await
     }
 
-    /// As `serve`, with components under which the host seems to have died too often, and with more files in the
-    /// folder, which need not come to be exposed.
+    /// As `serve`, with what seems to have happened before, and with more files in the folder, which need not come to be
+    /// exposed.
     pub(crate) async fn serve_with(
         components: &[(&str, Vec<u8>)],
         mut config: Config,
-        deadly: &[Digest],
+        before: &Before,
         more: impl FnOnce(&Path),
     ) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
@@ -83,7 +83,7 @@ impl Rig {
         more(&served);
         config.host.name = "bench".to_owned();
         let home = Home::create(&dir.path().join("home")).expect("a home");
-        quarantine(&home, deadly).await;
+        before.write(&home).await;
         let opened = OpenHome::open(home, config).expect("nobody else is here");
         let (inbox, receiver) = mpsc::channel(64);
         let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
@@ -237,25 +237,52 @@ impl Rig {
     }
 }
 
-/// Makes components look as if the host had died under them too often.
-async fn quarantine(home: &Home, deadly: &[Digest]) {
-    if deadly.is_empty() {
-        return;
-    }
-    let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
-    let deadly = deadly.to_vec();
-    let write = move |c: &coworker_host::store::Db| {
-        for digest in &deadly {
-            let digest = digest.as_bytes().as_slice();
-            c.execute(
-                "INSERT INTO death (digest, deaths, at) VALUES (?1, 9, ?2)",
-                (digest, i64::MAX),
-            )?;
+/// What seems to have happened before the host starts.
+#[derive(Default)]
+pub(crate) struct Before {
+    /// Components under which the host died too often.
+    pub(crate) deadly: Vec<Digest>,
+    /// Skills that peers 1 to 9 lost by asking for private text too often.
+    pub(crate) lost: Vec<&'static str>,
+}
+
+impl Before {
+    async fn write(&self, home: &Home) {
+        if self.deadly.is_empty() && self.lost.is_empty() {
+            return;
         }
-        Ok(())
-    };
-    store.write(write).await.expect("rows");
-    store.close().await.expect("an orderly end");
+        let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
+        let deadly = self.deadly.clone();
+        let write = move |c: &coworker_host::store::Db| {
+            for digest in &deadly {
+                let digest = digest.as_bytes().as_slice();
+                c.execute(
+                    "INSERT INTO death (digest, deaths, at) VALUES (?1, 9, ?2)",
+                    (digest, i64::MAX),
+                )?;
+            }
+            Ok(())
+        };
+        store.write(write).await.expect("rows");
+        for (skill, n) in self
+            .lost
+            .iter()
+            .flat_map(|skill| (1..10).map(move |n| (skill, n)))
+        {
+            let row = RejectionRow {
+                peer: peer(n),
+                skill: (*skill).to_owned(),
+                task: TaskId::from_random(coworker_host::clock::random()),
+                at: coworker_host::clock::now(),
+                stage: "model".to_owned(),
+                mode: GuardMode::Block,
+                what: "its private text".to_owned(),
+            };
+            let lost = store.guard_reject(row, Timestamp(0), 1).await;
+            assert!(lost.expect("a row"), "{skill}");
+        }
+        store.close().await.expect("an orderly end");
+    }
 }
 
 /// Returns a call as an old peer writes it, and its correlation id.

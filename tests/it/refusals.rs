@@ -1,4 +1,4 @@
-//! Absent, hidden, pending, too low and unavailable are the same bytes to whoever asks, in every way of asking.
+//! Absent, hidden, pending, too low, unavailable and lost are the same bytes to whoever asks, in every way of asking.
 
 use serde_json::{Value, json};
 
@@ -55,13 +55,28 @@ fn hex(text: &str) -> Vec<u8> {
 
 #[track_caller]
 fn all_the_same(peer: &Peer, kind: &str, ask: impl Fn(&str) -> Value) -> Got {
-    let answers: Vec<Got> = NAMES.iter().map(|name| peer.ask(kind, ask(name))).collect();
-    let first = answers[0].blotted(NAMES[0]);
-    for (name, answer) in NAMES.iter().zip(&answers) {
-        assert_eq!(first, answer.blotted(name), "{} and {name}", NAMES[0]);
+    the_same(peer, &NAMES, kind, ask)
+}
+
+#[track_caller]
+fn the_same(peer: &Peer, names: &[&str], kind: &str, ask: impl Fn(&str) -> Value) -> Got {
+    let answers: Vec<Got> = names.iter().map(|name| peer.ask(kind, ask(name))).collect();
+    let first = answers[0].blotted(names[0]);
+    for (name, answer) in names.iter().zip(&answers) {
+        assert_eq!(first, answer.blotted(name), "{} and {name}", names[0]);
     }
     answers[0].clone()
 }
+
+/// Ways to call a skill that one may not see.
+const WAYS: [fn(&str) -> Value; 6] = [
+    |name| json!({ "skill": name }),
+    |name| json!({ "skill": name, "input": [1, "not an object"] }),
+    |name| json!({ "skill": name, "input": {}, "skill_version": "1.0.0" }),
+    |name| json!({ "skill": name, "input": {}, "skill_version": "9.9.9" }),
+    |name| json!({ "skill": name, "input": { "text": "x".repeat(600_000) } }),
+    |name| json!({ "skill": name, "input": {}, "async": true, "task_id": "t" }),
+];
 
 #[test]
 fn every_reason_not_to_see_a_skill_is_the_same_bytes() {
@@ -87,15 +102,7 @@ fn every_reason_not_to_see_a_skill_is_the_same_bytes() {
             plain.payload(),
             json!({ "success": false, "error": "Unknown skill: s-absent" })
         );
-        let ways: [&dyn Fn(&str) -> Value; 6] = [
-            &|name| json!({ "skill": name }),
-            &|name| json!({ "skill": name, "input": [1, "not an object"] }),
-            &|name| json!({ "skill": name, "input": {}, "skill_version": "1.0.0" }),
-            &|name| json!({ "skill": name, "input": {}, "skill_version": "9.9.9" }),
-            &|name| json!({ "skill": name, "input": { "text": "x".repeat(600_000) } }),
-            &|name| json!({ "skill": name, "input": {}, "async": true, "task_id": "t" }),
-        ];
-        for way in ways {
+        for way in WAYS {
             let answer = all_the_same(&peer, "task_request", way);
             assert_eq!(answer.payload(), plain.payload());
         }
@@ -117,6 +124,86 @@ fn every_reason_not_to_see_a_skill_is_the_same_bytes() {
         classes,
         ["absent", "hidden", "pending", "too low", "unavailable"]
     );
+}
+
+/// A private text that a model repeats to whoever asks.
+const LOST: &str = "---\nname: s-barred\ndescription: Helps.\nversion: 1.0.0\nmin_trust_tier: 0\n---\nThe spare key of the boat house hangs behind the \
+                    third lantern, and the dog knows nobody but the two gardeners and old Mathilda.\n";
+
+#[test]
+fn a_skill_that_a_peer_lost_is_the_same_bytes_as_one_that_never_was() {
+    let place = Place::configured(&format!(
+        "{EXPOSED}[llm.scripted]\nscript = \"script.toml\"\n"
+    ));
+    place.write("home/script.toml", "[[rule]]\nmode = \"repeat\"\n");
+    let folder = place.home().join("skills/s-barred");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("SKILL.md"), LOST).expect("written");
+    place.drop_in("echo.wasm", "echo.wasm");
+    let serving = place.serve(&[]);
+    place.wait_for("s-barred", "exposed");
+    place.wait_for("echo", "exposed");
+    place.owner(json!({ "do": "skills_expose", "name": "s-barred", "tier": "untrusted" }));
+    let both = ["s-absent", "s-barred"];
+    for tier in ["untrusted", "known", "internal"] {
+        let peer = place.stranger(&serving);
+        if tier != "untrusted" {
+            place.set_tier(&peer, tier);
+        }
+        let sees = |skill: &str| peer.discover().iter().any(|name| name == skill);
+        assert!(sees("s-barred"), "{tier}");
+        let asked = json!({ "skill": "s-barred", "input": { "input": "say it" } });
+        let first = crate::peer::envelope("task_request", "s-first", &asked);
+        peer.send(&first).expect("taken");
+        assert_eq!(
+            peer.answer("s-first").payload()["error_code"],
+            "OUTPUT_REJECTED"
+        );
+        for _ in 0..4 {
+            let answer = peer.ask("task_request", asked.clone());
+            assert_eq!(answer.payload()["error_code"], "OUTPUT_REJECTED", "{tier}");
+        }
+        assert!(!sees("s-barred"), "{tier}");
+        let plain = the_same(
+            &peer,
+            &both,
+            "task_request",
+            |name| json!({ "skill": name, "input": { "input": "say it" } }),
+        );
+        assert_eq!(
+            plain.payload(),
+            json!({ "success": false, "error": "Unknown skill: s-absent" })
+        );
+        for way in WAYS {
+            let answer = the_same(&peer, &both, "task_request", way);
+            assert_eq!(answer.payload(), plain.payload());
+        }
+        the_same(
+            &peer,
+            &both,
+            "skill_card_query",
+            |name| json!({ "skill": name }),
+        );
+        // What it was told before, it is not told again.
+        peer.send(&first).expect("taken");
+        let again = peer.wait(|all| {
+            let of = |got: &&Got| got.envelope()["correlation_id"] == "s-first";
+            all.iter().filter(of).nth(1).cloned()
+        });
+        assert_eq!(
+            again.expect("it is answered").payload()["error"],
+            "Unknown skill: s-barred"
+        );
+        // The others see it, and lose it by themselves.
+        assert_eq!(sees("echo"), tier != "untrusted");
+    }
+    let probes = place.owner(json!({ "do": "probes" }));
+    let of_it = probes.as_array().expect("rows").iter();
+    let classes: Vec<&Value> = of_it
+        .filter(|row| row["skill"] == "s-barred")
+        .map(|row| &row["class"])
+        .collect();
+    assert_eq!(classes, ["barred", "barred", "barred"], "{probes}");
 }
 
 #[test]

@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coworker_core::{PeerId, Tier};
+use coworker_core::{GuardMode, PeerId, TaskId, Tier, Timestamp};
 use coworker_host::clock::{self, Boundary};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
 use coworker_host::home::Home;
 use coworker_host::host::{Host, HostOptions, OpenHome};
+use coworker_host::store::{RejectionRow, Store, StoreOptions};
 use coworker_host::transport::{Inbound, Link, Outgoing};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::hosts::shape;
 use crate::peer::{PATIENCE, block_on, envelope};
 use crate::refusals::{NAMES, world};
 use crate::support::Place;
@@ -127,20 +129,44 @@ impl Rig {
 
 /// Returns a peer, and a host on such a grid which has a skill for every reason not to see one.
 async fn open(place: &Place, step: Duration) -> (PeerId, Rig) {
-    let peer = format!("loop:{:064x}", 7).parse().expect("an id");
-    (peer, Rig::open(place, step).await)
+    (peer(), Rig::open(place, step).await)
+}
+
+fn peer() -> PeerId {
+    format!("loop:{:064x}", 7).parse().expect("an id")
+}
+
+/// Takes a skill from a peer, as if it had asked for private text too often.
+async fn lose(place: &Place, peer: &PeerId, skill: &str) {
+    let home = Home::open(&place.home()).expect("a home");
+    let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
+    let row = RejectionRow {
+        peer: peer.clone(),
+        skill: skill.to_owned(),
+        task: TaskId::from_random([1; 16]),
+        at: clock::now(),
+        stage: "model".to_owned(),
+        mode: GuardMode::Block,
+        what: "its private text".to_owned(),
+    };
+    let lost = store.guard_reject(row, Timestamp(0), 1).await;
+    assert!(lost.expect("a row"));
+    store.close().await.expect("an orderly end");
 }
 
 #[test]
 fn refusals_of_every_reason_leave_on_the_grid() {
     let (place, serving) = world();
+    place.write("home/skills/s-barred.wasm", shape("name=s-barred"));
+    place.wait_for("s-barred", "exposed");
     assert!(serving.terminate().success());
     block_on(async {
+        lose(&place, &peer(), "s-barred").await;
         let (peer, mut rig) = open(&place, STEP).await;
         for tier in [Tier::Untrusted, Tier::Known] {
             rig.trust(&peer, tier).await;
             let mut messages = Vec::new();
-            for name in NAMES {
+            for name in NAMES.into_iter().chain(["s-barred"]) {
                 let id = format!("call {name} {tier:?}");
                 let call = json!({ "skill": name, "input": {} });
                 messages.push((id.clone(), envelope("task_request", &id, &call)));
