@@ -159,14 +159,25 @@ fn into_text(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// Returns the text with pairs of hexadecimal digits after a mark resolved, or nothing if there are none: `%20`, `=20`.
+/// Returns the text with pairs of hexadecimal digits after a mark resolved, or nothing if there are none: `%20`, `=20`; and
+/// `%u0020`, which URLs had once.
 pub(super) fn hex_pairs(text: &str, mark: u8) -> Option<String> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let (mut at, mut any) = (0, false);
     while let Some(&byte) = bytes.get(at) {
-        let pair = text.get(at + 1..).and_then(|rest| hex(rest, 2));
-        match pair.filter(|_| byte == mark) {
+        let rest = text.get(at + 1..).filter(|_| byte == mark);
+        let wide = rest
+            .filter(|_| mark == b'%')
+            .and_then(|rest| hex(rest.strip_prefix(['u', 'U'])?, 4));
+        if let Some((value, _)) = wide {
+            any = true;
+            let c = char::from_u32(value).unwrap_or(' ');
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            at += 6;
+            continue;
+        }
+        match rest.and_then(|rest| hex(rest, 2)) {
             Some((value, _)) => {
                 any = true;
                 out.push(value as u8);

@@ -251,8 +251,53 @@ fn read(c: char, look: Look, put: &mut impl FnMut(char)) {
     });
 }
 
+/// Small capitals, which are letters of their own to Unicode, and what they are capitals of.
+const SMALL_CAPITALS: [(char, char); 25] = [
+    ('ᴀ', 'a'),
+    ('ʙ', 'b'),
+    ('ᴄ', 'c'),
+    ('ᴅ', 'd'),
+    ('ᴇ', 'e'),
+    ('ꜰ', 'f'),
+    ('ɢ', 'g'),
+    ('ʜ', 'h'),
+    ('ɪ', 'i'),
+    ('ᴊ', 'j'),
+    ('ᴋ', 'k'),
+    ('ʟ', 'l'),
+    ('ᴍ', 'm'),
+    ('ɴ', 'n'),
+    ('ᴏ', 'o'),
+    ('ᴘ', 'p'),
+    ('ꞯ', 'q'),
+    ('ʀ', 'r'),
+    ('ꜱ', 's'),
+    ('ᴛ', 't'),
+    ('ᴜ', 'u'),
+    ('ᴠ', 'v'),
+    ('ᴡ', 'w'),
+    ('ʏ', 'y'),
+    ('ᴢ', 'z'),
+];
+
+/// Returns the letter of a character that shows one as a picture: in a filled circle or square, or as half of a flag.
+fn pictured(c: char) -> Option<char> {
+    let place = match c {
+        '\u{1f150}'..='\u{1f169}' => u32::from(c) - 0x1f150,
+        '\u{1f170}'..='\u{1f189}' => u32::from(c) - 0x1f170,
+        '\u{1f1e6}'..='\u{1f1ff}' => u32::from(c) - 0x1f1e6,
+        _ => return None,
+    };
+    char::from_u32(u32::from('a') + place)
+}
+
 /// Passes on the ASCII letters that a character looks like, and says whether there are any.
 fn ascii_twin(c: char, put: &mut impl FnMut(char)) -> bool {
+    let small = SMALL_CAPITALS.iter().find(|(capital, _)| *capital == c);
+    if let Some(letter) = small.map(|(_, letter)| *letter).or_else(|| pictured(c)) {
+        put(letter);
+        return true;
+    }
     let mut room = [0; 4];
     let mut twins = ['\0'; 2];
     let mut count = 0;
@@ -346,6 +391,8 @@ mod tests {
         same("한글", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}");
         same("が", "か\u{3099}");
         same("ﬁne", "fine");
+        same("Never peek", "ɴᴇᴠᴇʀ ᴘᴇᴇᴋ");
+        same("Never", "🅝🅴🅥🇪🇷");
     }
 
     #[test]

@@ -284,6 +284,37 @@ fn other_ways_of_writing_are_seen_through() {
                 .collect(),
         ),
         (
+            "small capitals",
+            part.to_lowercase()
+                .chars()
+                .map(|c| {
+                    let places = "abcdefghijklmnopqrstuvwxyz".chars();
+                    let mut pairs = places.zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡxʏᴢ".chars());
+                    pairs
+                        .find(|(letter, _)| *letter == c)
+                        .map_or(c, |(_, capital)| capital)
+                })
+                .collect(),
+        ),
+        (
+            "flags",
+            part.to_lowercase()
+                .chars()
+                .map(|c| match c {
+                    'a'..='z' => {
+                        char::from_u32(0x1f1e6 + u32::from(c) - u32::from('a')).unwrap_or(c)
+                    }
+                    other => other,
+                })
+                .collect(),
+        ),
+        (
+            "url of old",
+            part.chars()
+                .map(|c| format!("%u{:04X}", u32::from(c)))
+                .collect(),
+        ),
+        (
             "reverse per line",
             part.lines()
                 .map(|l| l.chars().rev().collect::<String>() + "\n")
