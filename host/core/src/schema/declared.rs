@@ -12,8 +12,23 @@ const ALSO: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// The same for a single schema.
 const ALSO_ONE: [&str; 3] = ["if", "then", "else"];
 
-/// Returns the value without the keys that the schema does not name. An object of which the schema names no key at all, or
-/// of which it says that further keys are welcome, is left as it is.
+/// What a schema says that speaks of an object.
+const OF_OBJECTS: [&str; 7] = [
+    "properties",
+    "patternProperties",
+    "propertyNames",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "additionalProperties",
+];
+/// Where a schema says what further keys may hold, which is to say that they are welcome, unless it is `false`.
+const FURTHER: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];
+
+/// Returns the value without the keys that the schema does not name. Named is what stands under `properties`, matches
+/// `patternProperties` or is required; further keys stay where the schema says itself what they may hold. An object of
+/// which it names nothing loses all it holds. Below a name, a value that the schema does not call an object at all is
+/// data of any kind, and stays as it is.
 pub(super) fn declared(root: &Value, value: &Value) -> Value {
     of(root, &[root], value, 0, &mut Patterns::default())
 }
@@ -45,9 +60,16 @@ fn of(
     for schema in schemas {
         gather(root, schema, &mut all, 0);
     }
+    let is_given = |schema: &&Map<String, Value>| {
+        let choices = schema.get("enum").and_then(Value::as_array);
+        schema.get("const") == Some(value) || choices.is_some_and(|all| all.contains(value))
+    };
     match value {
         // A value deeper than any schema was accepted by a schema that refers to itself.
         _ if depth > 8 * MAX_SCHEMA_DEPTH => Value::Null,
+        // What stands in the schema as a whole says nothing that its author did not say.
+        whole if all.iter().any(is_given) => whole.clone(),
+        Value::Object(map) if is_any(schemas, &all, depth) => Value::Object(map.clone()),
         Value::Object(map) => Value::Object(object(root, &all, map, depth, patterns)),
         Value::Array(items) => {
             let item = |n: usize| -> Vec<&Value> {
@@ -67,6 +89,23 @@ fn of(
     }
 }
 
+/// Returns whether an object may hold anything: the schema is `true`, or it stands below a name and is not spoken of.
+fn is_any(schemas: &[&Value], all: &[&Map<String, Value>], depth: u32) -> bool {
+    let speaks = |schema: &&Map<String, Value>| {
+        let kind = schema.get("type");
+        kind.is_some_and(|kind| match kind {
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == "object"),
+            kind => kind == "object",
+        }) || OF_OBJECTS.iter().any(|key| schema.contains_key(*key))
+    };
+    let is_open = schemas.iter().any(|schema| **schema == Value::Bool(true));
+    if depth == 0 {
+        is_open
+    } else {
+        !all.iter().any(speaks)
+    }
+}
+
 fn object(
     root: &Value,
     schemas: &[&Map<String, Value>],
@@ -74,14 +113,17 @@ fn object(
     depth: u32,
     patterns: &mut Patterns,
 ) -> Map<String, Value> {
-    let welcomes = |schema: &&Map<String, Value>| {
-        let further = schema.get("additionalProperties");
-        further.is_some_and(|further| *further != Value::Bool(false))
+    let further: Vec<&Value> = schemas
+        .iter()
+        .flat_map(|schema| FURTHER.iter().filter_map(|key| schema.get(*key)))
+        .filter(|further| **further != Value::Bool(false))
+        .collect();
+    let is_required = |key: &str| {
+        let lists = schemas
+            .iter()
+            .filter_map(|schema| schema.get("required")?.as_array());
+        lists.flatten().any(|name| name == key)
     };
-    let names = |schema: &&Map<String, Value>| {
-        schema.contains_key("properties") || schema.contains_key("patternProperties")
-    };
-    let is_open = !schemas.iter().any(names) || schemas.iter().any(welcomes);
     let by_pattern: Vec<(&String, &Value)> = schemas
         .iter()
         .filter_map(|schema| schema.get("patternProperties")?.as_object())
@@ -98,14 +140,9 @@ fn object(
             .filter(|(pattern, _)| patterns.matches(pattern, &text))
             .map(|(_, rule)| *rule);
         let rules: Vec<&Value> = named.chain(matched).collect();
-        if !rules.is_empty() {
-            kept.insert(key.clone(), of(root, &rules, value, depth + 1, patterns));
-        } else if is_open {
-            let further: Vec<&Value> = schemas
-                .iter()
-                .filter_map(|schema| schema.get("additionalProperties"))
-                .collect();
-            kept.insert(key.clone(), of(root, &further, value, depth + 1, patterns));
+        let rules = if rules.is_empty() { &further } else { &rules };
+        if !rules.is_empty() || is_required(key) {
+            kept.insert(key.clone(), of(root, rules, value, depth + 1, patterns));
         }
     }
     kept
@@ -189,13 +226,71 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_stays_free() {
-        check(
+    fn who_names_nothing_gets_nothing() {
+        for nothing in [
             json!({"type": "object"}),
-            json!({"a": {"b": 1}}),
+            json!({}),
+            json!({"type": "object", "properties": {}}),
+            json!({"type": "object", "additionalProperties": false}),
+            json!({"type": "object", "minProperties": 1, "description": "Anything."}),
+            json!({"propertyNames": {"maxLength": 9}}),
+            json!({"$ref": "#/$defs/any", "$defs": {"any": {"type": ["object", "null"]}}}),
+        ] {
+            check(nothing.clone(), json!({"a": {"b": 1}, "c": 2}), json!({}));
+            // The same below a name.
+            if nothing != json!({}) && nothing.get("$ref").is_none() {
+                check(
+                    json!({"properties": {"a": nothing}}),
+                    json!({"a": {"b": 1}}),
+                    json!({"a": {}}),
+                );
+                check(
+                    json!({"properties": {"a": {"items": nothing}}}),
+                    json!({"a": [{"b": 1}, 2]}),
+                    json!({"a": [{}, 2]}),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_required_is_named_and_what_is_written_out_is_said() {
+        check(
+            json!({"type": "object", "required": ["a"]}),
+            json!({"a": {"b": 1}, "c": 1}),
             json!({"a": {"b": 1}}),
         );
+        check(
+            json!({"enum": [{"a": 1}, {"b": 2}]}),
+            json!({"b": 2}),
+            json!({"b": 2}),
+        );
+        check(json!({"const": {"a": 1}}), json!({"a": 1}), json!({"a": 1}));
+    }
+
+    #[test]
+    fn what_is_free_stays_free() {
         check(json!(true), json!({"a": 1}), json!({"a": 1}));
+        for free in [
+            json!({"type": "object", "additionalProperties": true}),
+            json!({"type": "object", "additionalProperties": {}}),
+            json!({"unevaluatedProperties": {}}),
+            json!({"allOf": [{"additionalProperties": true}]}),
+            json!({"patternProperties": {"": {}}}),
+        ] {
+            let value = json!({"a": {"b": [{"c": 1}]}});
+            check(free.clone(), value.clone(), value.clone());
+            let below = json!({"properties": {"x": free}});
+            check(below, json!({"x": value}), json!({"x": value}));
+        }
+        // A name of which nothing more is said holds data of any kind.
+        for any in [json!({}), json!(true), json!({"type": "array"})] {
+            check(
+                json!({"properties": {"a": any}}),
+                json!({"a": [{"b": 1}]}),
+                json!({"a": [{"b": 1}]}),
+            );
+        }
         check(
             json!({"properties": {"a": {}}, "additionalProperties": {"properties": {"x": {}}}}),
             json!({"a": 1, "b": {"x": 1, "y": 2}}),

@@ -87,6 +87,9 @@ pub(super) fn schemas(front: &Front, warnings: &mut Vec<String>) -> Result<Schem
     if explicit_input.is_some() && declared.is_some() {
         warnings.push("it has `input_schema` and `arguments`: the schema counts".to_owned());
     }
+    if let Some(schema) = &explicit_input {
+        nameless(schema, "input", true, warnings);
+    }
     let input = match explicit_input.or(declared) {
         Some(schema) => schema,
         None => one_text("input"),
@@ -133,6 +136,43 @@ fn explicit(
         ));
     }
     Ok(Some(value))
+}
+
+/// What says something about the keys of an object.
+const NAMES: [&str; 10] = [
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "unevaluatedProperties",
+    "required",
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "const",
+];
+
+/// Warns of objects of which a schema names nothing: all that callers put there is left out before the model is asked.
+fn nameless(schema: &Value, place: &str, is_input: bool, warnings: &mut Vec<String>) {
+    let Value::Object(map) = schema else { return };
+    let is_object = match map.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        Some(kind) => kind == "object",
+        None => is_input,
+    };
+    if is_object && !NAMES.iter().any(|key| map.contains_key(*key)) {
+        warnings.push(format!(
+            "`input_schema` names no key of {place}: nothing that callers put there reaches the model; name the keys under \
+             `properties`, or add `additionalProperties: true`"
+        ));
+    }
+    let properties = map.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        nameless(property, &format!("{place}.{name}"), false, warnings);
+    }
+    if let Some(items) = map.get("items") {
+        nameless(items, &format!("{place}[]"), false, warnings);
+    }
 }
 
 fn check(key: &'static str, schema: &Value) -> Result<(), SkillMdError> {
@@ -266,12 +306,20 @@ fn described(map: &Map<String, Value>) -> (Value, bool) {
             }
         }
         // A list of types, as JSON Schema has them.
-        Some(kinds @ Value::Array(_)) => drop(property.insert("type".to_owned(), kinds.clone())),
+        Some(Value::Array(kinds)) => {
+            property.insert("type".to_owned(), kinds.clone().into());
+            if kinds.iter().any(|kind| kind == "object") {
+                property.insert("additionalProperties".to_owned(), true.into());
+            }
+        }
         _ if map.contains_key("enum") || map.contains_key("const") => {}
         _ => drop(property.insert("type".to_owned(), json!("string"))),
     }
     if let Some(text) = map.get("description").filter(|text| !text.is_null()) {
         property.insert("description".to_owned(), plain(text).into());
+    }
+    if map.get("properties").is_some_and(Value::is_object) {
+        property.remove("additionalProperties");
     }
     for key in CONSTRAINTS {
         if let Some(value) = map.get(key).filter(|value| !value.is_null()) {
@@ -290,10 +338,11 @@ fn described(map: &Map<String, Value>) -> (Value, bool) {
 }
 
 fn typed(kind: &str) -> Value {
-    if kind.is_empty() {
-        json!({})
-    } else {
-        json!({ "type": kind })
+    match kind {
+        "" => json!({}),
+        // The word names no keys, and means that there may be any.
+        "object" => json!({ "type": kind, "additionalProperties": true }),
+        kind => json!({ "type": kind }),
     }
 }
 

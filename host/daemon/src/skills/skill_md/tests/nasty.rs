@@ -111,6 +111,66 @@ fn whole_schemas_are_taken_as_they_are() {
 }
 
 #[test]
+fn an_argument_that_is_an_object_says_what_it_takes() {
+    // The word says that it may hold anything.
+    let any = json!({"type": "object", "additionalProperties": true});
+    declares(
+        "arguments: {data: dict, rows: {type: list, items: map}, odd: {type: [object, 'null']}}",
+        json!({
+            "data": any, "rows": {"type": "array", "items": any},
+            "odd": {"type": ["object", "null"], "additionalProperties": true},
+        }),
+        &["data", "rows", "odd"],
+    );
+    declares(
+        "arguments: {who: {type: object, properties: {name: {type: string}}}}",
+        json!({"who": {"type": "object", "properties": {"name": {"type": "string"}}}}),
+        &["who"],
+    );
+}
+
+#[test]
+fn a_schema_that_names_no_keys_is_reported() {
+    let warned = |schema: &str| {
+        let read = ok(&format!(
+            "---\nname: a\ndescription: A.\ninput_schema: {schema}\n---\nx"
+        ));
+        let about = read
+            .warnings
+            .iter()
+            .filter(|words| words.contains("names no key of"));
+        about.cloned().collect::<Vec<_>>()
+    };
+    for (schema, place) in [
+        ("{type: object}", "names no key of input:"),
+        ("{}", "names no key of input:"),
+        (
+            "{type: object, properties: {who: {type: object}}}",
+            "names no key of input.who:",
+        ),
+        (
+            "{type: object, properties: {all: {type: array, items: {type: [object]}}}}",
+            "names no key of input.all[]:",
+        ),
+    ] {
+        let told = warned(schema);
+        assert!(
+            told.len() == 1 && told[0].contains(place),
+            "{schema}: {told:?}"
+        );
+    }
+    for schema in [
+        "{type: object, additionalProperties: true}",
+        "{type: object, additionalProperties: false}",
+        "{type: object, patternProperties: {'^x': {}}}",
+        "{type: object, properties: {who: {type: string}, any: {}}}",
+        "{'$ref': '#/$defs/a', '$defs': {a: {type: object, properties: {b: {}}}}}",
+    ] {
+        assert!(warned(schema).is_empty(), "{schema}: {:?}", warned(schema));
+    }
+}
+
+#[test]
 fn schemas_that_cannot_be_used_are_refused() {
     for bad in [
         "input_schema: 3",
