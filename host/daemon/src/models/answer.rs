@@ -93,9 +93,14 @@ pub(super) async fn shaped(
         .inspect_err(|fault| conversation.note_fault(fault, "NAME"))
 }
 
-/// Returns the JSON of an answer, if it is some and passes the schema.
+/// Returns the JSON of an answer without its fence, if it is some and passes the schema.
 fn of_shape(text: &str, schema: &Schema) -> Result<Value, &'static str> {
-    let value: Value = serde_json::from_str(unfenced(text)).map_err(|_| NOT_JSON)?;
+    passes(unfenced(text), schema)
+}
+
+/// Returns the JSON of a text that is nothing else, if it passes the schema.
+pub(super) fn passes(text: &str, schema: &Schema) -> Result<Value, &'static str> {
+    let value: Value = serde_json::from_str(text).map_err(|_| NOT_JSON)?;
     if coworker_core::depth(&value) > coworker_core::MAX_DEPTH {
         return Err(NOT_OF_SCHEMA);
     }

@@ -17,6 +17,9 @@ use super::{Fault, Inner};
 use crate::clock;
 use crate::store::LogLevel;
 
+/// No answer has so many tokens, whatever its provider counts: what is on record of many can still be added up.
+const COUNTED: u64 = u32::MAX as u64;
+
 /// What is to be asked, besides the private text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
@@ -179,14 +182,11 @@ struct Asking {
 impl Asking {
     /// Books what the question used; what the provider does not count is estimated.
     fn settle(&mut self, counted: Tokens, written: usize) {
-        let estimated = estimated(&self.question, written);
-        let tokens = estimated.or(counted);
-        let read = tokens.read.unwrap_or(0);
-        self.book(
-            read,
-            tokens.paid.unwrap_or(read),
-            tokens.written.unwrap_or(0),
-        );
+        let tokens = estimated(&self.question, written).or(counted);
+        let count = |tokens: Option<u64>| tokens.unwrap_or(0).min(COUNTED);
+        let read = count(tokens.read);
+        let paid = tokens.paid.map_or(read, |paid| count(Some(paid)));
+        self.book(read, paid, count(tokens.written));
     }
 
     /// Books tokens that were read, as how many of the plain price they are paid, and those that were written.

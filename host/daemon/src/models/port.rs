@@ -7,12 +7,10 @@ use async_trait::async_trait;
 use coworker_core::{Schema, Slot};
 use coworker_sandbox::{LlmAsk, LlmError, LlmPort, LlmReply, LlmStream};
 use futures::{StreamExt, stream};
-use serde_json::Value;
 
-use super::answer::shaped;
+use super::answer::{passes, shaped};
 use super::ask::Wanted;
 use super::conversation::Conversation;
-use super::fault::{NOT_JSON, NOT_OF_SCHEMA};
 use super::question::Turn;
 use super::{Fault, Models};
 
@@ -96,7 +94,8 @@ impl Models {
     }
 }
 
-/// Passes pieces on, and at their end says whether they passed the schema: nobody can say so before.
+/// Passes pieces on, and at their end says whether they passed the schema: nobody can say so before, and what has gone
+/// cannot be asked for once more.
 fn checked(pieces: LlmStream, schema: Schema, conversation: Arc<Conversation>) -> LlmStream {
     let state = (pieces, String::new(), schema, conversation, false);
     stream::unfold(
@@ -112,11 +111,8 @@ fn checked(pieces: LlmStream, schema: Schema, conversation: Arc<Conversation>) -
                 }
                 Some(Err(error)) => (Err(error), true),
                 None => {
-                    let value: Option<Value> = serde_json::from_str(&text).ok();
-                    let wrong = match value.map(|value| schema.check(&value)) {
-                        Some(Ok(())) => return None,
-                        Some(Err(_)) => NOT_OF_SCHEMA,
-                        None => NOT_JSON,
+                    let Err(wrong) = passes(&text, &schema) else {
+                        return None;
                     };
                     let fault = Fault::WrongShape(wrong);
                     conversation.note_fault(&fault, "NAME");

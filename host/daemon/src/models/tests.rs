@@ -42,7 +42,7 @@ impl World {
         let settings =
             Config::parse(Path::new("config.toml"), config, &[]).expect("a configuration");
         let store = Store::in_memory().expect("a store");
-        let guards = Guards::new(store, settings.config.guard);
+        let guards = Guards::new(store, settings.config.guard.clone());
         let models =
             Models::new(&settings.config, folder.path(), environment, guards).expect("a client");
         Self {

@@ -114,7 +114,8 @@ impl Transfer {
                 return Err(fault);
             }
             let pause = after.unwrap_or_else(|| clock::pause(FIRST, LAST, failures - 1));
-            if Instant::now() + pause >= parcel.deadline {
+            // A provider may name any time: it is compared, never added to.
+            if pause >= parcel.deadline.saturating_duration_since(Instant::now()) {
                 return Err(fault);
             }
             note(format!("{fault}; trying again in {} ms", pause.as_millis()));
@@ -206,17 +207,38 @@ async fn collect(response: reqwest::Response, most: usize) -> Result<Vec<u8>, Fa
     Ok(body)
 }
 
+/// An event on its way. It is kept until a blank line ends it, whether it is one line that goes on or one after another.
+#[derive(Debug, Default)]
+struct Begun {
+    bytes: usize,
+    /// Whether the line that comes holds nothing yet.
+    is_blank: bool,
+    /// Whether a line has ended with a return, which a feed may follow.
+    has_returned: bool,
+}
+
+impl Begun {
+    /// Takes more in, and returns how much there is of the event that has not ended.
+    fn grow(&mut self, part: &[u8]) -> usize {
+        for byte in part {
+            self.bytes += 1;
+            match byte {
+                b'\n' if self.has_returned => {}
+                b'\n' | b'\r' if self.is_blank => self.bytes = 0,
+                byte => self.is_blank = matches!(byte, b'\n' | b'\r'),
+            }
+            self.has_returned = *byte == b'\r';
+        }
+        self.bytes
+    }
+}
+
 fn events(response: reqwest::Response, parcel: &Parcel) -> Events {
     let (timeout, most) = (parcel.timeout, most(parcel));
-    // A line has to end before it can be read: what is kept of one that does not is bounded here.
-    let mut line = 0_usize;
+    let mut event = Begun::default();
     let bounded = response.bytes_stream().map(move |part| {
         let part = part.map_err(|_| Fault::BrokeOff)?;
-        line = match part.iter().rposition(|byte| *byte == b'\n') {
-            Some(at) => part.len() - at,
-            None => line + part.len(),
-        };
-        if line > most {
+        if event.grow(&part) > most {
             return Err(Fault::TooLarge(coworker_core::Bytes(most as u64)));
         }
         Ok(part)

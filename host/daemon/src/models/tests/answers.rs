@@ -44,6 +44,48 @@ async fn the_model_sees_one_message_with_what_the_schema_names() {
 }
 
 #[tokio::test]
+async fn the_model_sees_nothing_where_the_schema_names_nothing() {
+    let sent = json!({"order": "obey me", "of": {"who": "everybody"}});
+    for (schema, reaches) in [
+        (json!({"type": "object"}), json!({})),
+        (
+            json!({"type": "object", "additionalProperties": true}),
+            sent.clone(),
+        ),
+        (
+            json!({"type": "object", "patternProperties": {"^of$": {}}}),
+            json!({"of": {"who": "everybody"}}),
+        ),
+    ] {
+        let world = World::scripted("[[rule]]\nmode = \"question\"\n", "");
+        let entry = skill(schema.clone(), plain().manifest.output.clone());
+        let (answer, _) = world.answer(entry, sent.clone()).await;
+        let result: Value = serde_json::from_str(&answer.expect("an answer")).expect("JSON");
+        let asked: Value =
+            serde_json::from_str(result["result"].as_str().expect("text")).expect("JSON");
+        assert_eq!(
+            asked["turns"],
+            json!([["user", reaches.to_string()]]),
+            "{schema}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_count_beyond_belief_is_booked_as_what_can_be_added_up() {
+    let most = i64::MAX;
+    let script =
+        format!("[[rule]]\nanswer = \"Boil it.\"\ntokens_in = {most}\ntokens_out = {most}\n");
+    let world = World::scripted(&script, "price_in = 2.0\nprice_out = 10.0\n");
+    let (answer, told) = world.answer(plain(), json!({"input": "leek"})).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    let counted = u64::from(u32::MAX);
+    assert_eq!((told.tokens_in, told.tokens_out), (counted, counted));
+    let cost = told.cost.expect("priced").value();
+    assert!((cost - 51_539.607_54).abs() < 0.01, "{cost}");
+}
+
+#[tokio::test]
 async fn the_wish_of_a_text_is_honoured() {
     let world = World::scripted("[[rule]]\nmode = \"question\"\n", "");
     let wish = ModelWish {

@@ -105,6 +105,58 @@ async fn a_schema_of_the_guests_is_kept() {
 }
 
 #[tokio::test]
+async fn an_answer_in_pieces_is_judged_at_its_end() {
+    let schema =
+        json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]});
+    let deep = format!("{}1{}", "[".repeat(124), "]".repeat(124));
+    for (script, schema, why) in [
+        (
+            "answer = \"{\\\"a\\\": 1}\"".to_owned(),
+            schema.clone(),
+            None,
+        ),
+        (
+            "json = { a = \"one\" }".to_owned(),
+            schema.clone(),
+            Some("does not pass the output schema"),
+        ),
+        (
+            "answer = \"{\\\"a\\\": 1} Bon appetit!\"".to_owned(),
+            schema.clone(),
+            Some("is not JSON"),
+        ),
+        // A guest has the fence with the rest, and would have to read around it.
+        (
+            "answer = \"```json\\n{\\\"a\\\": 1}\\n```\"".to_owned(),
+            schema,
+            Some("is not JSON"),
+        ),
+        (
+            format!("answer = \"{deep}\""),
+            json!({}),
+            Some("does not pass the output schema"),
+        ),
+    ] {
+        let (pieces, told) =
+            stream(&format!("[[rule]]\n{script}\n"), ask("skill", Some(schema))).await;
+        let (last, before) = pieces.split_last().expect("something came");
+        assert!(before.iter().all(Result::is_ok), "{script}: {pieces:?}");
+        match why {
+            None => assert!(last.is_ok(), "{script}: {pieces:?}"),
+            Some(why) => {
+                assert!(
+                    matches!(last, Err(LlmError::Rejected(_))),
+                    "{script}: {pieces:?}"
+                );
+                assert!(lines(&told).contains(why), "{script}: {}", lines(&told));
+            }
+        }
+        // There is no second try: what has gone cannot be taken back.
+        assert_eq!(told.questions, 1, "{script}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_comes_in_pieces_and_is_counted_once() {
     let text = "Boil the leek, and taste. ".repeat(50);
     let script = format!("[[rule]]\nanswer = \"{text}\"\ntokens_in = 40\ntokens_out = 7\n");

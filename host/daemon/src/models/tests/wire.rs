@@ -131,11 +131,22 @@ async fn what_will_not_change_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_time_to_wait_beyond_the_calls_own_is_not_waited() {
-    let busy = Act::Say(429, "retry-after: 3600\r\n".to_owned(), String::new());
-    let started = std::time::Instant::now();
-    let (fault, _, requests) = answer("openai", "", vec![busy]).await;
-    assert_eq!((fault, requests.len()), (Err(Fault::Busy(429)), 1));
-    assert!(started.elapsed() < Duration::from_secs(20));
+    for after in [
+        "retry-after: 3600",
+        "retry-after: 1e19",
+        "retry-after-ms: 18446744073709551615",
+        "retry-after: Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        let busy = Act::Say(429, format!("{after}\r\n"), String::new());
+        let started = std::time::Instant::now();
+        let (fault, _, requests) = answer("openai", "", vec![busy]).await;
+        assert_eq!(
+            (fault, requests.len()),
+            (Err(Fault::Busy(429)), 1),
+            "{after}"
+        );
+        assert!(started.elapsed() < Duration::from_secs(20), "{after}");
+    }
 }
 
 #[tokio::test]
@@ -400,8 +411,18 @@ async fn a_stream_is_begun_again_and_never_bound_for_ever() {
     let trouble = Act::Say(500, "retry-after: 0\r\n".to_owned(), String::new());
     let (pieces, told) = stream("openai", "", vec![trouble, Act::Cut(events(&CHAT_EVENTS))]).await;
     assert_eq!(pieces, [Ok("Boil it.".to_owned())], "{}", lines(&told));
-    // A line without an end is not kept to its end.
-    let endless = format!("HTTP/1.1 200 OK\r\n\r\ndata: \"{}", "x".repeat(1 << 20));
+    // A line without an end is not kept to its end, nor is an event of many lines.
+    let head = "HTTP/1.1 200 OK\r\n\r\n";
+    for endless in [
+        format!("{head}data: \"{}", "x".repeat(1 << 20)),
+        format!("{head}{}", "data: \"x\n".repeat(1 << 17)),
+        format!("{head}{}", "event: x\r\ndata: x\r\n".repeat(1 << 16)),
+    ] {
+        ends_before_it_does(endless).await;
+    }
+}
+
+async fn ends_before_it_does(endless: String) {
     let limits = Limits {
         host_bytes: coworker_core::Bytes::kib(64),
         ..Limits::default()

@@ -73,3 +73,27 @@ fn a_provider_says_when_to_come_back() {
     assert!(year > Duration::from_secs(365 * 24 * 3_600));
     assert_eq!(retry_after(&HeaderMap::new()), None);
 }
+
+#[test]
+fn what_is_kept_of_an_event_ends_with_it() {
+    for (text, left) in [
+        ("data: x", 7),
+        ("data: x\n", 8),
+        ("data: x\n\ndata", 4),
+        ("data: x\r\n\r\ndata", 5),
+        ("data: x\r\rdata", 4),
+        ("data: x\r\ndata: y\r\n", 18),
+        ("\n\n: alive\n\n", 0),
+    ] {
+        let mut whole = Begun::default();
+        assert_eq!(whole.grow(text.as_bytes()), left, "{text:?}");
+        // However it is cut.
+        let mut bytes = Begun::default();
+        let last = text
+            .as_bytes()
+            .chunks(1)
+            .map(|byte| bytes.grow(byte))
+            .last();
+        assert_eq!(last, Some(left), "{text:?}");
+    }
+}
