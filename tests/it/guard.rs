@@ -3,6 +3,7 @@
 
 mod isolation;
 mod leaving;
+mod quoted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};

@@ -74,6 +74,22 @@ pub struct GuardRule {
 }
 
 impl GuardRule {
+    /// Returns whether a text is one line that says something, as those that may be quoted are.
+    pub fn is_line(text: &str) -> bool {
+        !text.trim().is_empty() && !text.contains(['\n', '\r'])
+    }
+
+    /// Returns the rule with further lines that may be quoted.
+    #[must_use]
+    pub fn with_public(mut self, lines: &[String]) -> Self {
+        for line in lines {
+            if !self.public.contains(line) {
+                self.public.push(line.clone());
+            }
+        }
+        self
+    }
+
     /// Returns what this lets out that no rule would hold back, in words: its author asks for it.
     pub fn asks(&self) -> Vec<String> {
         let mut more = Vec::new();

@@ -148,7 +148,7 @@ impl Host {
         let network = port::http::Network::new(port::http::environment()).map_err(|error| {
             Failure::internal("the HTTP client cannot be set up").cause(error.to_string())
         })?;
-        let guards = Guards::new(store.clone(), config.guard);
+        let guards = Guards::new(store.clone(), config.guard.clone());
         guards.recall().await?;
         let environment = port::http::environment();
         let models = Models::new(&config, home.root(), environment, guards.clone())?;

@@ -1,10 +1,12 @@
 //! `[guard]`: what happens to answers that hold private texts.
 
-use coworker_core::{GuardMode, Span};
+use coworker_core::{GuardMode, GuardRule, Span};
 use serde::{Deserialize, Serialize};
 
+use super::{Config, ConfigError};
+
 /// `[guard]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardConfig {
     /// What happens to an answer that holds private text, where a skill says nothing.
@@ -13,6 +15,8 @@ pub struct GuardConfig {
     pub rejections: u32,
     /// Within which time.
     pub within: Span,
+    /// Lines of private texts that answers of every skill may quote.
+    pub public: Vec<String>,
 }
 
 impl Default for GuardConfig {
@@ -21,6 +25,28 @@ impl Default for GuardConfig {
             mode: GuardMode::Block,
             rejections: 5,
             within: Span::secs(7 * 24 * 3_600),
+            public: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Checks the lines that may be quoted.
+    pub(super) fn check_guard(&self) -> Result<(), ConfigError> {
+        if self
+            .guard
+            .public
+            .iter()
+            .all(|line| GuardRule::is_line(line))
+        {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            path: None,
+            line: 0,
+            origin: "config.toml".to_owned(),
+            key: "guard.public".to_owned(),
+            message: "it holds a blank line, or one with a line break".to_owned(),
+        })
     }
 }

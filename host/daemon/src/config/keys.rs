@@ -162,6 +162,10 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("guard.within", "Within which time"),
     (
+        "guard.public",
+        "Lines of private texts that answers of every skill may quote, also of those that were imported; `public` in a `grants.toml` is for one skill and waits for your approval",
+    ),
+    (
         "retention.seen",
         "How long a message is recognised if the network delivers it again",
     ),

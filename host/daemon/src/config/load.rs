@@ -137,6 +137,7 @@ impl Config {
         config.limits.check(&config.limits.default)?;
         config.check_llm()?;
         config.check_budget()?;
+        config.check_guard()?;
         Ok(Settings { config, origins })
     }
 }

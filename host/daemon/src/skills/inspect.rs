@@ -95,14 +95,14 @@ impl Skills {
             card,
             body: reviewed.body,
             texts: texts.map(|texts| PrivateRow::of(texts)).unwrap_or_default(),
-            guard: reviewed.guard.clone(),
+            guard: reviewed.guard.clone().with_public(&self.rules.quotable),
             warnings: package
                 .as_ref()
                 .map(|package| package.warnings.clone())
                 .unwrap_or_default(),
             imports: Some(reviewed.imports.clone()),
             ceiling,
-            asks: Some(beyond(&Grants::default(), &reviewed.grants)),
+            asks: Some(text::asks(&reviewed, &self.rules.limits)),
             granted: current
                 .as_ref()
                 .map(|row| row.reviewed.grants.clone())

@@ -74,7 +74,13 @@ impl Skills {
                 } else {
                     let limits = limits_in_force(&self.rules.limits, approved, visible);
                     let made_of = (approved.id, tier, limits);
-                    match state.entry(&place, made_of, manifest, approved, limits) {
+                    match state.entry(
+                        &place,
+                        made_of,
+                        manifest,
+                        approved,
+                        (limits, &self.rules.quotable),
+                    ) {
                         Ok(entry) => {
                             runnable.insert(digest);
                             kept.insert(place, (made_of, entry.clone()));
@@ -254,7 +260,7 @@ impl State {
         made_of: super::state::EntryKey,
         manifest: Manifest,
         approved: &ApprovalRow,
-        limits: Limits,
+        (limits, quotable): (Limits, &[String]),
     ) -> Result<Arc<Entry>, String> {
         match self.entries.get(place) {
             Some((before, entry)) if *before == made_of => Ok(entry.clone()),
@@ -266,7 +272,7 @@ impl State {
                 Ok(Arc::new(match private {
                     Some(texts) => entry
                         .with_private(reviewed.body, texts.clone())
-                        .with_guard(reviewed.guard.clone()),
+                        .with_guard(reviewed.guard.clone().with_public(quotable)),
                     None => entry,
                 }))
             }

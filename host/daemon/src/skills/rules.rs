@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) allow_grants: bool,
     /// Limits and their ceilings.
     pub(crate) limits: LimitsConfig,
+    /// Lines that every skill may quote of its private texts.
+    pub(crate) quotable: Arc<[String]>,
     /// Folders that no skill may reach.
     ours: Arc<RwLock<Arc<[PathBuf]>>>,
 }
@@ -31,6 +33,7 @@ impl Rules {
             dev,
             allow_grants,
             limits: config.limits.clone(),
+            quotable: config.guard.public.clone().into(),
             ours: Arc::new(RwLock::new(ours.into())),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use coworker_core::approval::{self, Reviewed, Update, UpdatePolicy};
-use coworker_core::{Body, Digest, Entry, Grants, PrivateTexts, SkillName};
+use coworker_core::{Body, Digest, Entry, PrivateTexts, SkillName};
 use coworker_sandbox::Examined;
 
 use super::rules::Rules;
@@ -264,8 +264,7 @@ impl State {
 }
 
 fn first(file: &File, candidate: Box<Candidate>, rules: &Rules) -> Standing {
-    let mut asks = approval::beyond(&Grants::default(), &candidate.reviewed.grants);
-    asks.extend(candidate.reviewed.guard.asks());
+    let asks = text::asks(&candidate.reviewed, &rules.limits);
     let consented = file.consent || rules.default_exposed;
     let granted = asks.is_empty() || (file.consent && rules.allow_grants);
     if consented && granted {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use coworker_core::approval::Reviewed;
+use coworker_core::approval::{Reviewed, beyond};
 use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, StateGrant, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
@@ -134,8 +134,12 @@ pub(crate) fn read(text: &str) -> Result<Wishes, TextError> {
     if let Some(guard) = section(&table, "guard", "guard")? {
         known("guard", guard, &GUARD)?;
         wishes.guard = value("guard", &guard.clone().into())?;
-        let bad = |line: &String| line.trim().is_empty() || line.contains(['\n', '\r']);
-        if wishes.guard.public.iter().any(bad) {
+        if !wishes
+            .guard
+            .public
+            .iter()
+            .all(|line| GuardRule::is_line(line))
+        {
             return Err(TextError::Quotable);
         }
     }
@@ -175,13 +179,7 @@ pub(crate) fn review(
     if let Some(missing) = examined.ceiling.missing(&grants).first() {
         return Err(TextError::Missing(missing));
     }
-    let mut base = limits.default;
-    if grants.llm || body == Body::Model {
-        base.wall = base
-            .wall
-            .max(Limits::WALL_WITH_MODEL)
-            .min(limits.ceiling.wall.max(base.wall));
-    }
+    let base = usual(body, &grants, limits);
     let limits = limits.check(&overlay(&base, &wishes.limits)?)?;
     let mut manifests = examined.manifests.clone();
     for manifest in &mut manifests {
@@ -220,6 +218,35 @@ pub(crate) fn review(
         },
         hidden,
     })
+}
+
+/// Returns what a call of such a skill may use where nobody asks for anything else.
+fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limits {
+    let mut usual = limits.default;
+    if grants.llm || body == Body::Model {
+        usual.wall = usual
+            .wall
+            .max(Limits::WALL_WITH_MODEL)
+            .min(limits.ceiling.wall.max(usual.wall));
+    }
+    usual
+}
+
+/// Returns in words all that a skill asks for and only its owner can give: grants, less of a guard, and more of what a call
+/// may use than the owner lets every skill use.
+pub(crate) fn asks(reviewed: &Reviewed, limits: &LimitsConfig) -> Vec<String> {
+    let mut asks = beyond(&Grants::default(), &reviewed.grants);
+    asks.extend(reviewed.guard.asks());
+    let usual = usual(reviewed.body, &reviewed.grants, limits).fields();
+    let pairs = usual.into_iter().zip(reviewed.limits.fields());
+    let raised = pairs.filter(|(usual, asked)| asked.value > usual.value);
+    asks.extend(raised.map(|(usual, asked)| {
+        format!(
+            "raise the limit {} from {} to {}",
+            asked.key, usual.text, asked.text
+        )
+    }));
+    asks
 }
 
 /// Returns the first grant that only code could use.

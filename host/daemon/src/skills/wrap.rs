@@ -7,7 +7,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coworker_core::approval::{Reviewed, UpdatePolicy, beyond, tier_in_force};
+use coworker_core::approval::{Reviewed, UpdatePolicy, tier_in_force};
 use coworker_core::{Body, Catalog, Digest, Entry, Grants, GuardRule, Tier};
 use coworker_sandbox::Examined;
 use rustix::fs::CWD;
@@ -170,7 +170,7 @@ pub fn wrap(
             .flat_map(|texts| PrivateRow::of(texts))
             .collect(),
         files: tree::others(&real),
-        asks: beyond(&Grants::default(), &reviewed.grants),
+        asks: text::asks(&reviewed, limits),
         guard: reviewed.guard.clone(),
         leaks: shown.leaks,
         repeats: shown.repeats,

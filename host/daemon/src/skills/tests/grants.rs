@@ -85,6 +85,92 @@ async fn serve_consents_to_exposure_and_not_to_grants() {
 }
 
 #[tokio::test]
+async fn who_asks_for_more_than_a_call_usually_has_waits() {
+    let mut config = Config::default();
+    config.host.default_visibility = Visibility::Exposed;
+    let start = Start {
+        config,
+        ..Start::default()
+    };
+    let world = World::with(start.clone()).await;
+    let usual = coworker_core::Limits::default();
+    // Less, and as much, is for the author to say.
+    for (limits, name) in [("cpu = \"1s\"", "less"), ("memory = \"64 MiB\"", "same")] {
+        let text = format!("[limits]\n{limits}\n");
+        std::fs::write(world.path(&format!("{name}.toml")), text).unwrap();
+        world.put(&format!("{name}.wasm"), &one(name, 1)).await;
+    }
+    assert_eq!(world.seen(Tier::Known), ["less", "same"]);
+    let ask = b"[limits]\nmemory = \"128 MiB\"\nmodel_calls = 20\n";
+    std::fs::write(world.path("more.toml"), ask).unwrap();
+    world.put("more.wasm", &one("more", 1)).await;
+    let words = "raise the limit memory from 64 MiB to 128 MiB";
+    let reason = world.reason("skills/more.wasm").await;
+    assert!(
+        reason.contains(words) && reason.contains("model_calls from 8 to 20"),
+        "{reason}"
+    );
+    assert!(world.serves("more").is_none());
+    let shown = world.skills.inspect("more", None).await.unwrap();
+    assert!(shown.asks.unwrap().iter().any(|asks| asks == words));
+    world.expose("more").await;
+    let entry = world.entry("more").unwrap();
+    assert_eq!(
+        (usual.memory, entry.limits.memory),
+        (Bytes::mib(64), Bytes::mib(128))
+    );
+
+    // The same for a place that the owner named: that consents to show it, and to nothing more.
+    let folder = beside(&world);
+    std::fs::write(folder.join("named.wasm"), one("named", 1)).unwrap();
+    std::fs::write(folder.join("named.toml"), ask).unwrap();
+    let start = Start {
+        paths: vec![folder],
+        ..Start::default()
+    };
+    let world = world.restart(start.clone()).await;
+    assert!(world.serves("named").is_none() && world.serves("more").is_some());
+    let allowed = Start {
+        allow_grants: true,
+        ..start
+    };
+    let world = world.restart(allowed).await;
+    assert!(world.serves("named").is_some());
+}
+
+#[tokio::test]
+async fn what_the_owner_lets_every_skill_use_is_not_asked_for() {
+    let mut config = Config::default();
+    config.host.default_visibility = Visibility::Exposed;
+    config.limits.default.memory = Bytes::mib(256);
+    let start = Start {
+        config,
+        ..Start::default()
+    };
+    let world = World::with(start).await;
+    std::fs::write(world.path("a.toml"), b"[limits]\nmemory = \"128 MiB\"\n").unwrap();
+    world.put("a.wasm", &one("a", 1)).await;
+    assert_eq!(world.seen(Tier::Known), ["a"]);
+    // A text is given the time that a model takes, and has to ask for more.
+    for (wall, state) in [("120s", RowState::Exposed), ("121s", RowState::Pending)] {
+        let text = format!("[limits]\nwall = \"{wall}\"\n");
+        std::fs::create_dir_all(world.path(wall)).unwrap();
+        std::fs::write(world.path(&format!("{wall}/grants.toml")), text).unwrap();
+        let name = format!("{wall}/SKILL.md");
+        world
+            .put(&name, b"---\ndescription: Waits\n---\nWait.\n")
+            .await;
+        let file = format!("skills/{name}");
+        assert_eq!(
+            world.state(&file).await,
+            state,
+            "{wall}: {}",
+            world.reason(&file).await
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_place_to_serve_is_a_file_a_folder_or_one_skill() {
     let world = World::new().await;
     let folder = beside(&world);
