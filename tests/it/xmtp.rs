@@ -3,6 +3,7 @@
 mod bridge;
 mod carry;
 mod crash;
+mod crowd;
 mod fake;
 mod forget;
 mod install;

@@ -21,8 +21,9 @@ import {
 
 /** The pauses between tries to reach the network, in milliseconds: from half of the first to the second. */
 const PAUSE = [200, 1_000];
-/** How many messages of a conversation are read at first when what is new is looked for. */
-const PAGE = 64;
+/** How many messages of a conversation are read at a time: of what may be new, and where the host turns out to have most. */
+const FIRST_PAGE = 16;
+const PAGE = 256;
 /** How often conversations with traffic are looked through for what the stream has not said, in milliseconds. */
 const SWEEP = 30_000;
 
@@ -77,7 +78,10 @@ let online = false;
 /** For each peer when the latest message that the host has was sent, and the ids that it has of the moments before. */
 const given = new Map();
 let overlap = 0n;
-/** The peers whose messages have to be read from the database, with those that were read already. */
+/**
+ * The peers whose messages have to be read from the database, those first that have waited longest for their turn; with those
+ * that were read already, from when on there may be more, and whether all of it has to be looked through once more.
+ */
 const behind = new Map();
 let catching_up = false;
 
@@ -122,7 +126,7 @@ setInterval(() => {
 function fall_behind(peer) {
   const queue = behind.get(peer);
   if (queue) queue.stale = true;
-  else behind.set(peer, { list: [], stale: true });
+  else behind.set(peer, { list: [], from: null, stale: true });
 }
 
 function arrived(message) {
@@ -138,26 +142,32 @@ function arrived(message) {
 }
 
 /**
- * Returns what the host has not had of a peer, in order. By the network's time: the time at which the client took a message
- * in changes. Reads from the end, because little is new as a rule.
+ * Reads on in the messages of a peer, oldest first and a page at a time: however much there is, little of it is in memory. By
+ * the network's time: the time at which the client took a message in changes.
  */
-async function unread(peer) {
+async function read(peer, queue) {
   const dm = client.conversations.getDmByInboxId(peer);
-  if (!dm) return [];
-  const known = given.get(peer);
-  const from = known ? known.sent - overlap : 0n;
-  for (let limit = PAGE; ; limit *= 4) {
+  let { from } = queue;
+  let list = [];
+  for (let limit = FIRST_PAGE; dm && from !== null && list.length === 0; ) {
     const page = await dm.messages({
       limit,
-      direction: SortDirection.Descending,
+      direction: SortDirection.Ascending,
       sortBy: MessageSortBy.SentAt,
+      sentAfterNs: from > 0n ? from - 1n : undefined,
       contentTypes: [ContentType.Text],
       excludeSenderInboxIds: [client.inboxId],
     });
-    if (page.length === limit && page.at(-1).sentAtNs >= from) continue;
-    const fresh = (message) => message.sentAtNs >= from && !known?.ids.has(message.id);
-    return page.filter((message) => isText(message) && message.senderInboxId === peer && fresh(message)).reverse();
+    const had = given.get(peer)?.ids;
+    list = page.filter((message) => isText(message) && message.senderInboxId === peer && !had?.has(message.id));
+    const last = page.at(-1)?.sentAtNs;
+    // What is of its last moment is read again with the next page, which is a larger one where a moment fills it.
+    if (page.length < limit) from = null;
+    else if (last > from) [from, limit] = [last, PAGE];
+    else limit *= 4;
   }
+  queue.list = list;
+  queue.from = dm ? from : null;
 }
 
 /** Hands over what is behind, one message of each peer at a time, for as long as the host has room. */
@@ -166,19 +176,26 @@ async function catch_up() {
   catching_up = true;
   try {
     while (credit > 0 && behind.size > 0) {
-      for (const [peer, queue] of behind) {
-        if (credit <= 0) break;
-        if (queue.list.length === 0) {
+      const [peer, queue] = behind.entries().next().value;
+      if (queue.list.length === 0) {
+        if (queue.from === null) {
           if (!queue.stale) {
             behind.delete(peer);
             continue;
           }
           queue.stale = false;
-          queue.list = await unread(peer);
+          const known = given.get(peer);
+          queue.from = known ? known.sent - overlap : 0n;
         }
-        const message = queue.list.shift();
-        if (message && !given.get(peer)?.ids.has(message.id)) hand_over(message);
+        await read(peer, queue);
+        // The host may have lost what was read meanwhile, and then it is read from further back.
+        if (behind.get(peer) !== queue) continue;
       }
+      const message = queue.list.shift();
+      if (message && !given.get(peer)?.ids.has(message.id)) hand_over(message);
+      // To the end of the line.
+      behind.delete(peer);
+      behind.set(peer, queue);
     }
   } finally {
     catching_up = false;
@@ -416,7 +433,7 @@ const orders = {
   again({ peer, have }) {
     if (have) had(peer, have);
     else given.delete(peer);
-    behind.set(peer, { list: [], stale: true });
+    behind.set(peer, { list: [], from: null, stale: true });
     if (online) return catch_up();
   },
   ping: ({ id }) => say({ is: "pong", id }),

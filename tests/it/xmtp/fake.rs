@@ -53,6 +53,37 @@ impl Faked {
         faked
     }
 
+    /// A home whose sidecar is the real one, on a client that is not: see `client.mjs`.
+    pub(super) fn with_client() -> Self {
+        let faked = Self::new("");
+        let sidecar = include_str!("../../../host/sidecar/xmtp/index.mjs");
+        faked.place.write("sidecar/index.mjs", sidecar);
+        let client = "sidecar/node_modules/@xmtp/node-sdk";
+        let package = json!({ "type": "module", "exports": "./index.js" });
+        faked
+            .place
+            .write(&format!("{client}/package.json"), package.to_string());
+        faked
+            .place
+            .write(&format!("{client}/index.js"), include_str!("client.mjs"));
+        // The library under the client, of which there is none here.
+        let library = "sidecar/node_modules/@xmtp/node-bindings";
+        std::fs::create_dir(faked.place.path(library)).expect("ours");
+        faked
+            .place
+            .write(&format!("{library}/package.json"), package.to_string());
+        let empty = "export class Client { conversations() {} }\n";
+        faked.place.write(&format!("{library}/index.js"), empty);
+        faked
+    }
+
+    /// Says what there is on the network of that client from its next start on.
+    pub(super) fn world(&self, peers: &Value) {
+        let world = json!({ "inbox": INBOX, "notes": self.notes(), "peers": peers });
+        let path = "sidecar/node_modules/@xmtp/node-sdk/world.json";
+        self.place.write(path, world.to_string());
+    }
+
     /// Puts another script in its place.
     pub(super) fn replace(&self, script: &str) {
         let notes = self.notes();
@@ -75,7 +106,10 @@ impl Faked {
 
     pub(super) fn noted(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.notes()).unwrap_or_default();
-        text.lines()
+        // The last line may be half written.
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+        whole
+            .lines()
             .map(|line| serde_json::from_str(line).expect("a note"))
             .collect()
     }
