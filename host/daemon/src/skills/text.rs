@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use coworker_core::approval::{Reviewed, beyond};
+use coworker_core::approval::{LimitField, Reviewed, beyond};
 use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, StateGrant, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
@@ -237,16 +237,26 @@ fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limits {
 pub(crate) fn asks(reviewed: &Reviewed, limits: &LimitsConfig) -> Vec<String> {
     let mut asks = beyond(&Grants::default(), &reviewed.grants);
     asks.extend(reviewed.guard.asks());
-    let usual = usual(reviewed.body, &reviewed.grants, limits).fields();
-    let pairs = usual.into_iter().zip(reviewed.limits.fields());
-    let raised = pairs.filter(|(usual, asked)| asked.value > usual.value);
-    asks.extend(raised.map(|(usual, asked)| {
+    let raised = above_usual(reviewed, limits);
+    asks.extend(raised.into_iter().map(|(usual, asked)| {
         format!(
             "raise the limit {} from {} to {}",
             asked.key, usual.text, asked.text
         )
     }));
     asks
+}
+
+/// Returns the limits of a skill that are above those that its owner lets every skill use, with those before them.
+pub(crate) fn above_usual(
+    reviewed: &Reviewed,
+    limits: &LimitsConfig,
+) -> Vec<(LimitField, LimitField)> {
+    let usual = usual(reviewed.body, &reviewed.grants, limits).fields();
+    let pairs = usual.into_iter().zip(reviewed.limits.fields());
+    pairs
+        .filter(|(usual, asked)| asked.value > usual.value)
+        .collect()
 }
 
 /// Returns the first grant that only code could use.

@@ -209,3 +209,43 @@ async fn a_copy_without_a_record_approves_nothing() {
     assert_eq!(world.state("skills/words.wasm").await, RowState::Pending);
     assert_eq!(world.expose("count").await.state, RowState::Exposed);
 }
+
+#[tokio::test]
+async fn what_the_owner_gives_every_skill_needs_no_approval_of_each() {
+    let world = World::new().await;
+    world.put("plain.wasm", &one("plain", 1)).await;
+    std::fs::write(world.path("more.toml"), "[limits]\ncpu = \"20s\"\n").unwrap();
+    world.put("more.wasm", &one("more", 1)).await;
+    world.expose("plain").await;
+    world.expose("more").await;
+    let mut config = Config::default();
+    config.limits.default.memory = coworker_core::Bytes::mib(128);
+    let start = Start {
+        config,
+        ..Start::default()
+    };
+    let world = world.restart(start.clone()).await;
+    let memory = |name: &str| {
+        world
+            .entry(name)
+            .map(|entry| entry.limits.memory.to_string())
+    };
+    for name in ["plain", "more"] {
+        assert_eq!(memory(name).as_deref(), Some("128 MiB"), "{name}");
+        let row = world.row(&format!("skills/{name}.wasm")).await;
+        assert_eq!((row.state, row.update), (RowState::Exposed, None), "{name}");
+    }
+    // What an author asks for beyond that waits all the same, and what was approved serves on.
+    let text = b"[limits]\ncpu = \"30s\"\nmemory = \"129 MiB\"\n";
+    world.put("more.toml", text).await;
+    let waiting = world.row("skills/more.wasm").await.update.unwrap();
+    assert_eq!(waiting.state, RowState::Pending);
+    assert_eq!(
+        waiting.reasons,
+        [
+            "the limit memory goes from 128 MiB to 129 MiB",
+            "the limit cpu goes from 20s to 30s"
+        ]
+    );
+    assert_eq!(memory("more").as_deref(), Some("128 MiB"));
+}
