@@ -56,6 +56,8 @@ impl LlmPort for Heard {
     async fn complete(&self, ask: LlmAsk) -> Result<LlmReply, LlmError> {
         self.crossed.note(format!("{ask:?}"));
         let reply = self.models().complete(ask).await;
+        // The guest waits for a moment, as it does for a model that takes its time.
+        tokio::task::yield_now().await;
         match &reply {
             Ok(reply) => self.crossed.note(reply.text.clone()),
             Err(error) => self.crossed.note(error.to_string()),

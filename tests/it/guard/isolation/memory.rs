@@ -114,6 +114,8 @@ fn with(hash: u64, byte: u8) -> u64 {
 pub(super) struct Seen {
     /// While they waited.
     pub(super) waiting: Found,
+    /// How often they did.
+    pub(super) waits: usize,
     /// Once they had ended.
     pub(super) ended: Found,
     /// How much memory there was then.
@@ -145,6 +147,7 @@ impl Searching {
 impl Turn for Searching {
     fn pause(&self) {
         let mut seen = self.seen.lock().expect("alive");
+        seen.waits += 1;
         for memory in linear() {
             seen.waiting.add(self.sought.count(&memory));
         }
