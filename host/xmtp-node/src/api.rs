@@ -1,10 +1,12 @@
 //! The RPCs: what a request must look like, and which part of the store answers it. Everything else is refused here.
 
+mod client;
+mod codec;
 mod identity;
 mod mls;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -15,23 +17,26 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Code, Status};
-use tonic_prost::ProstCodec;
+
+pub(crate) use client::Client;
+use client::{Kept, Place};
+use codec::Bounded;
 
 use crate::config::NodeLimits;
 use crate::proto::mls::{GroupMessage, SubscribeRequest, WelcomeMessage};
-use crate::rate::Bucket;
 use crate::store::{Feed, Store, StoreError};
 use crate::subscription::Subscription;
 
 /// Large requests of all clients at once: with 25 MB each they still fit into memory.
 const LARGE_AT_ONCE: usize = 64;
-/// Requests of one connection at once.
-const AT_ONCE_PER_CLIENT: usize = 16;
-/// What a request that carries no messages has room in: ten thousand keys or inbox ids.
+/// Large answers of all clients at once, of which each lies in memory until its client has read it.
+const LARGE_ANSWERS: usize = 32;
+/// What a request that carries no messages has room in: ten thousand keys or inbox ids. A larger answer is a large one.
 const SMALL: usize = 1024 * 1024;
-/// How long a request may take, from its first byte to its answer. Without it a client that stops in the middle of a
-/// request would keep its place for ever.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Inboxes, addresses, topics or key packages one request may ask for.
+const MOST_ASKED: usize = 10_000;
+/// Fields of a request that are no questions.
+const FIELDS: usize = 16;
 
 /// A request to subscribe: a cursor and at most 64 bytes for each of its topics.
 const LARGEST_SUBSCRIPTION: usize = 2 * 1024 * 1024;
@@ -45,26 +50,10 @@ pub(crate) struct Api {
     limits: Arc<NodeLimits>,
     clock: Clock,
     large: Semaphore,
+    answers: Arc<Semaphore>,
     /// Signatures are checked two updates at a time: it is work for the processor, and others want an answer too.
     checks: Semaphore,
     stop: CancellationToken,
-}
-
-/// A connection, as far as the limits are concerned.
-pub(crate) struct Client {
-    bucket: Arc<Bucket>,
-    requests: Semaphore,
-    subscriptions: Arc<Semaphore>,
-}
-
-impl Client {
-    pub(crate) fn new(bucket: Arc<Bucket>, limits: &NodeLimits) -> Self {
-        Self {
-            bucket,
-            requests: Semaphore::new(AT_ONCE_PER_CLIENT),
-            subscriptions: Arc::new(Semaphore::new(limits.subscriptions)),
-        }
-    }
 }
 
 impl Api {
@@ -79,6 +68,7 @@ impl Api {
             limits,
             clock,
             large: Semaphore::new(LARGE_AT_ONCE),
+            answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
             checks: Semaphore::new(2),
             stop,
         }
@@ -98,14 +88,18 @@ impl Api {
         if !grpc {
             return Status::invalid_argument("only gRPC is spoken here").into_http();
         }
-        if !client.bucket.take(Instant::now()) {
+        if !client.share.bucket.take(Instant::now()) {
             return Status::resource_exhausted("too many requests; try again in a second")
                 .into_http();
         }
-        self.route(&client, request).await
+        self.route(client, request).await
     }
 
-    async fn route(self: Arc<Self>, client: &Client, request: Request<Incoming>) -> Response<Body> {
+    async fn route(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         let large = self.limits.request_bytes;
         let path = request.uri().path().to_owned();
         match path.as_str() {
@@ -157,10 +151,10 @@ impl Api {
                     .await
             }
             "/xmtp.mls.api.v1.MlsApi/SubscribeGroupMessages" => {
-                self.subscribe::<GroupMessage>(client, request, true).await
+                self.subscribe::<GroupMessage>(&client, request, true).await
             }
             "/xmtp.mls.api.v1.MlsApi/SubscribeWelcomeMessages" => {
-                self.subscribe::<WelcomeMessage>(client, request, false)
+                self.subscribe::<WelcomeMessage>(&client, request, false)
                     .await
             }
             _ => Status::unimplemented("not a method of this node").into_http(),
@@ -170,32 +164,40 @@ impl Api {
     /// Reads one message, works on it, and answers with one message.
     async fn unary<Q, R, F, A>(
         self: Arc<Self>,
-        client: &Client,
+        client: Arc<Client>,
         request: Request<Incoming>,
         most: usize,
         method: F,
     ) -> Response<Body>
     where
-        Q: prost::Message + Default + Send + 'static,
+        Q: prost::Message + Default + Clone + Send + 'static,
         R: prost::Message + Default + Send + 'static,
-        F: Fn(Arc<Self>, Q) -> A,
+        F: Fn(Arc<Self>, Q) -> A + Copy + Send + 'static,
         A: Future<Output = Result<R, Status>> + Send + 'static,
     {
-        let service = Method {
-            api: self.clone(),
-            method,
-        };
-        // These are never closed, so there is always a place in the end. First the connection's own, then one of the
-        // common ones: a client that asks much waits for itself.
-        let _own = client.requests.acquire().await;
+        // These are never closed, so there is always a place in the end. First the client's own, then one of the common
+        // ones: a client that asks much waits for itself.
+        let own = client.requests.clone().acquire_owned().await;
         let _common = match most {
             SMALL => None,
-            _ => Some(self.large.acquire().await),
+            _ => Some((
+                client.share.large.acquire().await,
+                self.large.acquire().await,
+            )),
         };
-        let mut grpc = Grpc::new(ProstCodec::<R, Q>::default())
+        let time = self.limits.request_time;
+        let service = Method {
+            api: self.clone(),
+            client: client.clone(),
+            method,
+        };
+        let mut grpc = Grpc::new(Bounded::<R, Q>::new(MOST_ASKED + FIELDS))
             .apply_max_message_size_config(Some(most), None);
-        let answered = tokio::time::timeout(LONGEST, grpc.unary(service, request)).await;
-        answered.unwrap_or_else(|_| Status::deadline_exceeded("took too long").into_http())
+        // Without an end to its time a client that stops in the middle of a request would keep its place for ever.
+        let answered = tokio::time::timeout(time, grpc.unary(service, request)).await;
+        let mut response = answered.unwrap_or_else(|_| took_too_long());
+        let place = response.extensions_mut().remove::<Arc<Place>>();
+        response.map(|body| Kept::body(body, (own, place)))
     }
 
     async fn subscribe<M: Feed>(
@@ -212,31 +214,46 @@ impl Api {
             mls::check_filters(&request.filters, topics, may_be_empty)?;
             Ok(Subscription::<M>::open(store, stop, request.filters, place))
         };
-        let mut grpc = Grpc::new(ProstCodec::<M, SubscribeRequest>::default())
+        let mut grpc = Grpc::new(Bounded::<M, SubscribeRequest>::new(topics + FIELDS))
             .apply_max_message_size_config(Some(LARGEST_SUBSCRIPTION), None);
         let opened = grpc.server_streaming(Streaming(Some(open)), request);
-        let opened = tokio::time::timeout(LONGEST, opened).await;
-        opened.unwrap_or_else(|_| Status::deadline_exceeded("took too long").into_http())
+        let opened = tokio::time::timeout(self.limits.request_time, opened).await;
+        opened.unwrap_or_else(|_| took_too_long())
     }
 }
 
 /// Makes a method of [`Api`] a service.
 struct Method<F> {
     api: Arc<Api>,
+    client: Arc<Client>,
     method: F,
 }
 
 impl<Q, R, F, A> UnaryService<Q> for Method<F>
 where
-    F: Fn(Arc<Api>, Q) -> A,
+    Q: Clone + Send + 'static,
+    R: prost::Message,
+    F: Fn(Arc<Api>, Q) -> A + Copy + Send + 'static,
     A: Future<Output = Result<R, Status>> + Send + 'static,
 {
     type Response = R;
     type Future = BoxFuture<'static, Result<tonic::Response<R>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Q>) -> Self::Future {
-        let answer = (self.method)(self.api.clone(), request.into_inner());
-        Box::pin(async move { answer.await.map(tonic::Response::new) })
+        let (api, client, method) = (self.api.clone(), self.client.clone(), self.method);
+        let ask = request.into_inner();
+        Box::pin(async move {
+            let answer = method(api.clone(), ask.clone()).await?;
+            if answer.encoded_len() <= SMALL {
+                return Ok(tonic::Response::new(answer));
+            }
+            // Only what reads has a large answer, and may be asked again. What waits for room waits without its answer.
+            drop(answer);
+            let place = client.place(api.answers.clone()).await?;
+            let mut response = tonic::Response::new(method(api, ask).await?);
+            response.extensions_mut().insert(Arc::new(place));
+            Ok(response)
+        })
     }
 }
 
@@ -259,6 +276,10 @@ where
         };
         std::future::ready(opened.map(|open| tonic::Response::new(open.stream())))
     }
+}
+
+fn took_too_long() -> Response<Body> {
+    Status::deadline_exceeded("took too long").into_http()
 }
 
 /// What a client hears of a failure of the store. It is not told about our disk.

@@ -67,9 +67,12 @@ pub struct NodeLimits {
     pub inbox_log_bytes: u64,
     /// Everything together: 16 GiB.
     pub node_bytes: u64,
+    /// How long a request may take from its first byte to its answer, and how long a large answer may wait to be read: a
+    /// minute. Whoever does not read for longer is cut off.
+    pub request_time: Duration,
     /// Open connections: 1,024.
     pub connections: usize,
-    /// Open connections of one address other than loopback: 32.
+    /// Open connections of one address other than loopback, or of one /64 network of IPv6: 32.
     pub connections_per_address: usize,
     /// Open subscriptions of one connection: 128.
     pub subscriptions: usize,
@@ -95,6 +98,7 @@ impl Default for NodeLimits {
             installation_bytes: 64 * MIB,
             inbox_log_bytes: 256 * 1024,
             node_bytes: 16 * 1024 * MIB,
+            request_time: Duration::from_secs(60),
             connections: 1_024,
             connections_per_address: 32,
             subscriptions: 128,

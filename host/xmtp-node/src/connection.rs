@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -20,12 +20,14 @@ use tokio_util::task::TaskTracker;
 use crate::api::{Api, Client};
 use crate::config::{NodeLimits, TlsFiles};
 use crate::node::{GRACE, NodeError};
-use crate::rate::{Addresses, Bucket, Place};
+use crate::rate::{Addresses, Place, Share};
 
-/// How long a client may take to agree on a key.
+/// How long a client may take to agree on a key, and then to say that it speaks HTTP/2.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How often a silent client is asked whether it is still there, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// What every HTTP/2 client says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Requests of one connection at once, subscriptions included.
 const STREAMS: u32 = 256;
 /// The headers of one request.
@@ -99,8 +101,8 @@ impl Listener {
         let now = Instant::now();
         let address = address.to_canonical();
         if address.is_loopback() {
-            let bucket = Arc::new(Bucket::new(self.limits.local_rate, now));
-            return Some((Arc::new(Client::new(bucket, &self.limits)), None));
+            let share = Arc::new(Share::new(self.limits.local_rate, now));
+            return Some((Arc::new(Client::new(share, &self.limits)), None));
         }
         let place = self.addresses.enter(
             address,
@@ -108,7 +110,7 @@ impl Listener {
             self.limits.remote_rate,
             now,
         )?;
-        let client = Client::new(place.bucket.clone(), &self.limits);
+        let client = Client::new(place.share.clone(), &self.limits);
         Some((Arc::new(client), Some(place)))
     }
 }
@@ -140,8 +142,13 @@ async fn speak(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let Some(greeted) = stop.run_until_cancelled(greeted(stream, HANDSHAKE)).await else {
+        return Ok(());
+    };
+    let stream = greeted?;
+    let caller = client.clone();
     let service = service_fn(move |request| {
-        let (api, client) = (api.clone(), client.clone());
+        let (api, client) = (api.clone(), caller.clone());
         async move { Ok::<_, std::convert::Infallible>(api.answer(client, request).await) }
     });
     let connection = hyper::server::conn::http2::Builder::new(Tracked(tasks))
@@ -156,6 +163,7 @@ async fn speak(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = client.stalls() => return Err(io::Error::other("a large answer was not read")),
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             // A client that does not read would keep the node from ending.
@@ -163,6 +171,21 @@ async fn speak(
         }
     };
     ended.map_err(io::Error::other)
+}
+
+/// Waits for a client to say that it speaks HTTP/2, and returns the connection as if nothing had been read. Only from then
+/// on hyper asks whether a client is still there: one that says nothing would keep its place for ever.
+async fn greeted(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    patience: Duration,
+) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    let mut said = [0; PREFACE.len()];
+    tokio::time::timeout(patience, stream.read_exact(&mut said)).await??;
+    if said != PREFACE {
+        return Err(io::Error::other("not HTTP/2"));
+    }
+    let (read, write) = tokio::io::split(stream);
+    Ok(tokio::io::join(PREFACE.chain(read), write))
 }
 
 /// Spawns what hyper spawns where the node waits for it.
@@ -194,4 +217,79 @@ pub(crate) fn tls(files: &TlsFiles) -> Result<TlsAcceptor, NodeError> {
         .map_err(|error| failed(&error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_says_nothing_or_something_else_is_let_go() {
+        let (_silent, stream) = tokio::io::duplex(64);
+        let patience = Duration::from_millis(10);
+        let failed = greeted(stream, patience).await.map(drop);
+        assert_eq!(
+            failed.expect_err("it is silent").kind(),
+            io::ErrorKind::TimedOut
+        );
+
+        let (mut web, stream) = tokio::io::duplex(64);
+        let said = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+        web.write_all(said).await.expect("room");
+        assert!(greeted(stream, HANDSHAKE).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_read_again() {
+        let (mut client, stream) = tokio::io::duplex(64);
+        client.write_all(PREFACE).await.expect("room");
+        client.write_all(b"more").await.expect("room");
+        let mut stream = greeted(stream, HANDSHAKE).await.expect("HTTP/2");
+        let mut read = vec![0; PREFACE.len() + 4];
+        stream.read_exact(&mut read).await.expect("all of it");
+        assert_eq!(read, [PREFACE, b"more"].concat());
+        stream.write_all(b"answer").await.expect("room");
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).await.expect("the answer");
+        assert_eq!(&answer, b"answer");
+    }
+
+    #[tokio::test]
+    async fn only_connections_from_elsewhere_share() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::folder::Folder::open(folder.path()).expect("a folder");
+        let limits = Arc::new(NodeLimits {
+            connections_per_address: 2,
+            ..NodeLimits::default()
+        });
+        let store = crate::store::Store::open(folder, limits.clone()).expect("a store");
+        let stop = CancellationToken::new();
+        let api = Api::new(store, limits.clone(), || 0, stop.clone());
+        let listener = Listener::new(api, limits, None, TaskTracker::new(), stop);
+
+        let here = [
+            Ipv4Addr::LOCALHOST.into(),
+            "::ffff:127.0.0.1".parse().expect("an address"),
+        ];
+        for address in here.iter().cycle().take(10) {
+            let (_, place) = listener.client(*address).expect("as many as there are");
+            assert!(place.is_none());
+        }
+        let elsewhere: [IpAddr; 2] = [
+            "192.0.2.1".parse().expect("an address"),
+            "::ffff:192.0.2.1".parse().expect("an address"),
+        ];
+        let places = elsewhere.map(|address| listener.client(address).expect("a place"));
+        assert!(places.iter().all(|(_, place)| place.is_some()));
+        assert!(
+            listener.client(elsewhere[0]).is_none(),
+            "a connection too many"
+        );
+        drop(places);
+        assert!(listener.client(elsewhere[1]).is_some());
+    }
 }

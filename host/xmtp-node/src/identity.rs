@@ -7,7 +7,7 @@ mod state;
 mod text;
 
 pub(crate) use address::{is_address, is_inbox_id};
-pub(crate) use state::{Change, check_update};
+pub(crate) use state::{Change, MOST_ACTIONS, check_update};
 
 /// Why an update was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -74,7 +74,7 @@ impl Node {
         .await
     }
 
-    /// The same with a clock for the lifetimes of key packages.
+    /// The same with a clock for the lifetimes of key packages and the age of messages.
     pub(crate) async fn bind_at(config: NodeConfig, clock: Clock) -> Result<Self, NodeError> {
         let NodeConfig {
             listen,
@@ -103,7 +103,7 @@ impl Node {
         let listener = Listener::new(api, limits, acceptor, tasks.clone(), stop.clone());
         tasks.spawn(listener.serve(socket));
         if let Some(age) = retention {
-            tasks.spawn(sweep(store.clone(), age, stop.clone()));
+            tasks.spawn(sweep(store.clone(), age, SWEEP, clock, stop.clone()));
         }
         tracing::info!(%address, data = %data.display(), "node started");
         Ok(Self {
@@ -161,12 +161,19 @@ fn database(data: &std::path::Path, error: &StoreError) -> NodeError {
     }
 }
 
-async fn sweep(store: Store, age: Duration, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(SWEEP);
+/// Deletes what is older than `age` at once, and again as often as said.
+pub(crate) async fn sweep(
+    store: Store,
+    age: Duration,
+    every: Duration,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
-        let before = now_ns().saturating_sub(age);
+        let before = Duration::from_secs(clock()).saturating_sub(age);
+        let before = i64::try_from(before.as_nanos()).unwrap_or(i64::MAX);
         loop {
             match stop.run_until_cancelled(store.sweep(before)).await {
                 Some(Ok(true)) => {}

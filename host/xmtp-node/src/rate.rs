@@ -1,9 +1,12 @@
-//! How fast a client may ask: a bucket of tokens that fills up again as time passes.
+//! How fast a client may ask: a bucket of tokens that fills up again as time passes. Connections of one place in the
+//! network share theirs.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use tokio::sync::Semaphore;
 
 use crate::config::Rate;
 
@@ -36,10 +39,30 @@ impl Bucket {
     }
 }
 
-/// The buckets of the addresses that have open connections.
+/// Large requests and answers of one client at once.
+const LARGE: usize = 8;
+
+/// What all connections of an address share.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) bucket: Bucket,
+    /// Places for large requests and answers: one client must not take all there are.
+    pub(crate) large: Arc<Semaphore>,
+}
+
+impl Share {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        Self {
+            bucket: Bucket::new(rate, now),
+            large: Arc::new(Semaphore::new(LARGE)),
+        }
+    }
+}
+
+/// The shares of the addresses that have open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    open: Mutex<HashMap<IpAddr, (usize, Arc<Bucket>)>>,
+    open: Mutex<HashMap<IpAddr, (usize, Arc<Share>)>>,
 }
 
 /// One connection's share of its address; given back when it is dropped.
@@ -47,7 +70,7 @@ pub(crate) struct Addresses {
 pub(crate) struct Place {
     addresses: Arc<Addresses>,
     address: IpAddr,
-    pub(crate) bucket: Arc<Bucket>,
+    pub(crate) share: Arc<Share>,
 }
 
 impl Addresses {
@@ -62,10 +85,11 @@ impl Addresses {
         rate: Rate,
         now: Instant,
     ) -> Option<Place> {
+        let address = network(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, bucket) = open
+        let (count, share) = open
             .entry(address)
-            .or_insert_with(|| (0, Arc::new(Bucket::new(rate, now))));
+            .or_insert_with(|| (0, Arc::new(Share::new(rate, now))));
         if *count >= most {
             return None;
         }
@@ -73,8 +97,18 @@ impl Addresses {
         Some(Place {
             addresses: self.clone(),
             address,
-            bucket: bucket.clone(),
+            share: share.clone(),
         })
+    }
+}
+
+/// Who has one address of IPv6 has the 2^64 of its network.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
     }
 }
 
@@ -123,9 +157,23 @@ mod tests {
         let (now, here) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));
         let first = addresses.enter(here, 2, RATE, now).expect("a place");
         let second = addresses.enter(here, 2, RATE, now).expect("a place");
-        assert!(Arc::ptr_eq(&first.bucket, &second.bucket));
+        assert!(Arc::ptr_eq(&first.share, &second.share));
         assert!(addresses.enter(here, 2, RATE, now).is_none());
         drop(first);
         assert!(addresses.enter(here, 2, RATE, now).is_some());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let addresses = Arc::new(Addresses::default());
+        let enter = |address: &str| {
+            let address = address.parse().expect("an address");
+            addresses.enter(address, 1, RATE, Instant::now())
+        };
+        let _first = enter("2001:db8:1:2::3").expect("a place");
+        assert!(enter("2001:db8:1:2:ffff:ffff:ffff:ffff").is_none());
+        assert!(enter("2001:db8:1:3::3").is_some());
+        let _other = enter("192.0.2.1").expect("a place");
+        assert!(enter("192.0.2.2").is_some());
     }
 }

@@ -6,6 +6,12 @@ mod signer;
 
 mod bounds;
 mod forged;
+mod hostile;
+mod inbox;
 mod lasting;
+mod quota;
+mod retention;
 mod rpc;
 mod rules;
+mod unread;
+mod welcome;

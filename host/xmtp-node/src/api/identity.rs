@@ -5,8 +5,9 @@ use std::sync::Arc;
 use prost::Message;
 use tonic::Status;
 
-use super::{Api, refuse};
-use crate::identity::{check_update, is_address, is_inbox_id};
+use super::codec::has_at_most;
+use super::{Api, FIELDS, MOST_ASKED, refuse};
+use crate::identity::{MOST_ACTIONS, check_update, is_address, is_inbox_id};
 use crate::proto::Empty;
 use crate::proto::identity::{
     GetIdentityUpdatesRequest, GetIdentityUpdatesResponse, GetInboxIdsRequest, GetInboxIdsResponse,
@@ -15,8 +16,6 @@ use crate::proto::identity::{
 };
 use crate::store::StoreError;
 
-/// How many inboxes or addresses one request may ask for.
-const MOST_ASKED: usize = 10_000;
 /// How often an update is checked anew because another one of the same inbox came first.
 const TRIES: usize = 4;
 
@@ -30,6 +29,9 @@ impl Api {
             .ok_or_else(|| Status::invalid_argument("no identity update"))?;
         if body.len() > self.limits.identity_update_bytes {
             return Err(Status::invalid_argument("the identity update is too large"));
+        }
+        if !has_at_most(&body, MOST_ACTIONS + FIELDS) {
+            return Err(Status::invalid_argument("too many actions"));
         }
         let update = IdentityUpdate::decode(body.clone())
             .map_err(|_| Status::invalid_argument("not an identity update"))?;

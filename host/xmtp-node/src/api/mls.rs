@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tonic::Status;
 
-use super::{Api, refuse};
+use super::{Api, MOST_ASKED, refuse};
 use crate::mls::{check_key_package, read_message};
 use crate::proto::Empty;
 use crate::proto::mls::{
@@ -20,8 +20,6 @@ use crate::store::{Feed, NewGroupMessage, NewWelcome, Page};
 
 /// Messages or welcomes in one request. A client adds members and sends what it queued in one; the bytes are bounded too.
 const MOST_MESSAGES: usize = 1_000;
-/// Topics or key packages one request may ask for.
-const MOST_ASKED: usize = 10_000;
 /// The network's own limits on the commit log.
 const MOST_ENTRIES: usize = 10;
 const MOST_ENTRY_QUERIES: usize = 20;

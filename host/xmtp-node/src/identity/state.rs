@@ -14,7 +14,7 @@ use crate::proto::identity::{
 };
 
 /// The most actions of one update. A client revokes all its other installations in one, and it may have ten.
-pub(super) const MOST_ACTIONS: usize = 64;
+pub(crate) const MOST_ACTIONS: usize = 64;
 
 /// Somebody who belongs to an inbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

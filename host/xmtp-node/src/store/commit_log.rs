@@ -1,7 +1,6 @@
 //! The commit log: what members of a group say of its commits, sealed like everything else.
 
 use bytes::Bytes;
-use prost::Message;
 use rusqlite::params;
 
 use super::budget::Budget;
@@ -58,7 +57,7 @@ impl Store {
                             signature: row.get::<_, Option<Vec<u8>>>(2)?.map(Bytes::from),
                         })
                     })?;
-                    budget.take(paged.rows.iter().map(Message::encoded_len).sum())?;
+                    budget.take(paged.bytes)?;
                     Ok(paged)
                 })
                 .collect()

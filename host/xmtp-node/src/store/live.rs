@@ -14,8 +14,9 @@ const CHANNEL: usize = 1_024;
 /// The largest message that is handed on in memory: together with the above, 16 MiB a channel.
 const LARGEST: usize = 16 * 1_024;
 
-/// How many rows a subscriber that catches up reads at once.
-const ENOUGH: usize = 100;
+/// How many rows, and how many bytes, a subscriber that catches up reads at once. What it reads waits in memory for a client
+/// that may be slow.
+const ENOUGH: (usize, usize) = (100, 1024 * 1024);
 
 /// A message that was just committed.
 #[derive(Clone, Debug)]
@@ -55,11 +56,12 @@ impl Store {
     ) -> Result<Vec<Paged<M>>, StoreError> {
         self.read(move |connection| {
             let mut pages = Vec::with_capacity(topics.len());
-            let mut rows = 0;
+            let (mut rows, mut bytes) = (0, 0);
             for (topic, cursor) in &topics {
                 let paged = M::page(connection, topic, Page::after(*cursor))?;
                 rows += paged.rows.len();
-                let enough = paged.full || rows >= ENOUGH;
+                bytes += paged.bytes;
+                let enough = paged.full || rows >= ENOUGH.0 || bytes >= ENOUGH.1;
                 pages.push(paged);
                 if enough {
                     break;

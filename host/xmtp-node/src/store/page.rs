@@ -10,6 +10,8 @@ use crate::proto::mls::{ASCENDING, DESCENDING, PagingInfo};
 const LONGEST: u32 = 100;
 /// Clients take 25 MB; one more message than this has room in that.
 const LARGEST: usize = 12 * 1024 * 1024;
+/// What a subscriber that catches up reads at once: it may be slow, and there may be many.
+const ENOUGH: usize = 1024 * 1024;
 
 /// Which part of a topic is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Page {
     newest_first: bool,
     limit: u32,
     cursor: u64,
+    /// With the row that goes beyond it a page ends.
+    bytes: usize,
 }
 
 /// A page, and whether something may come after it.
@@ -24,6 +28,8 @@ pub(crate) struct Page {
 pub(crate) struct Paged<M> {
     pub(crate) rows: Vec<M>,
     pub(crate) full: bool,
+    /// What the rows have on the wire.
+    pub(crate) bytes: usize,
 }
 
 impl Page {
@@ -37,6 +43,7 @@ impl Page {
                 limit => limit.min(LONGEST),
             },
             cursor: paging.id_cursor,
+            bytes: LARGEST,
         }
     }
 
@@ -46,6 +53,7 @@ impl Page {
             newest_first: false,
             limit: LONGEST,
             cursor,
+            bytes: ENOUGH,
         }
     }
 
@@ -55,6 +63,7 @@ impl Page {
             newest_first: true,
             limit: 1,
             cursor: 0,
+            bytes: LARGEST,
         }
     }
 
@@ -94,17 +103,18 @@ impl Page {
             cursor => to_sql(cursor),
         };
         let mut found = statement.query(params![topic, cursor, self.limit])?;
-        let (mut rows, mut size) = (Vec::new(), 0);
+        let (mut rows, mut bytes) = (Vec::new(), 0);
         while let Some(next) = found.next()? {
             let message = row(next)?;
-            size += message.encoded_len();
+            bytes += message.encoded_len();
             rows.push(message);
-            if size > LARGEST {
-                return Ok(Paged { rows, full: true });
+            if bytes > self.bytes {
+                let full = true;
+                return Ok(Paged { rows, full, bytes });
             }
         }
         let full = u32::try_from(rows.len()).is_ok_and(|count| count >= self.limit);
-        Ok(Paged { rows, full })
+        Ok(Paged { rows, full, bytes })
     }
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::Message;
 use tempfile::TempDir;
-use tonic::client::Grpc;
+use tonic::body::Body;
+use tonic::client::{Grpc, GrpcService};
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
@@ -46,18 +47,60 @@ pub(super) async fn start(config: NodeConfig) -> (Node, Client) {
 #[derive(Clone)]
 pub(super) struct Client {
     grpc: Grpc<Channel>,
+    channel: Channel,
 }
 
 impl Client {
     pub(super) async fn connect(address: std::net::SocketAddr) -> Self {
+        Self::try_connect(address)
+            .await
+            .expect("a node that listens")
+    }
+
+    /// Connects to a node that may not want it.
+    pub(super) async fn try_connect(
+        address: std::net::SocketAddr,
+    ) -> Result<Self, tonic::transport::Error> {
+        Self::with_window(address, 65_535).await
+    }
+
+    /// Connects with room for so many bytes of each answer before it is read.
+    pub(super) async fn with_window(
+        address: std::net::SocketAddr,
+        bytes: u32,
+    ) -> Result<Self, tonic::transport::Error> {
         let channel = Channel::from_shared(format!("http://{address}"))
             .expect("a URI")
+            .initial_stream_window_size(bytes)
             .connect()
-            .await
-            .expect("a node that listens");
-        Self {
-            grpc: Grpc::new(channel).max_decoding_message_size(25_000_000),
+            .await?;
+        Ok(Self {
+            grpc: Grpc::new(channel.clone()).max_decoding_message_size(25_000_000),
+            channel,
+        })
+    }
+
+    /// Sends bytes as a request, with headers that may be anything, and returns the answer's beginning.
+    pub(super) async fn raw(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: Body,
+    ) -> Result<http::Response<Body>, Status> {
+        let mut request = http::Request::post(format!("http://node{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        for (name, value) in headers {
+            let known = request.headers_mut().expect("headers");
+            known.insert(*name, value.parse().expect("a header"));
         }
+        let request = request.body(body).expect("a request");
+        let mut channel = self.channel.clone();
+        std::future::poll_fn(|context| GrpcService::poll_ready(&mut channel, context))
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
+        let answer = GrpcService::call(&mut channel, request).await;
+        answer.map_err(|error| Status::unavailable(error.to_string()))
     }
 
     pub(super) async fn call<Q, R>(&self, service: &str, method: &str, ask: Q) -> Result<R, Status>
@@ -66,7 +109,8 @@ impl Client {
         R: Message + Default + 'static,
     {
         let mut grpc = self.grpc.clone();
-        grpc.ready().await.expect("a connection");
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
         let path = PathAndQuery::try_from(format!("{service}{method}")).expect("a path");
         let codec = ProstCodec::<Q, R>::default();
         let answer = grpc.unary(Request::new(ask), path, codec).await?;

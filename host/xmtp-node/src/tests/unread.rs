@@ -1,0 +1,176 @@
+//! Clients that stop in the middle: of a request, or of an answer. What they hold on to is bounded in number and in time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Frame;
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::client::{Client, MLS, config, message, next, start};
+use crate::config::NodeLimits;
+use crate::folder::Folder;
+use crate::proto::mls::GroupMessage;
+use crate::store::{NewGroupMessage, Store};
+
+/// The beginning of a request that never ends.
+struct Endless(Option<Bytes>);
+
+impl hyper::body::Body for Endless {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self.0.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_is_given_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(&folder);
+    config.limits.request_time = Duration::from_millis(200);
+    let (_node, client) = start(config).await;
+    for method in ["SendGroupMessages", "SubscribeGroupMessages"] {
+        let path = format!("{MLS}{method}");
+        // A hundred bytes are promised.
+        let body = Body::new(Endless(Some(Bytes::from_static(b"\0\0\0\0\x64some"))));
+        let answer = client.raw(&path, &[], body).await.expect("an answer");
+        let status = Status::from_header_map(answer.headers()).expect("a status");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{method}");
+    }
+    client.send(&[message(b"group", b"x")]).await.expect("sent");
+}
+
+#[tokio::test]
+async fn who_does_not_read_its_answers_gets_few_and_is_cut_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(&folder);
+    config.limits.request_time = Duration::from_secs(2);
+    let (node, client) = start(config).await;
+    let large = message(b"group", &vec![7; 3_000_000]);
+    client.send(&[large]).await.expect("sent");
+
+    // One byte of each answer is asked for, and never the next.
+    let hostile = Client::with_window(node.address(), 1).await;
+    let hostile = hostile.expect("a node that listens");
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let client = hostile.clone();
+        asking.spawn(async move {
+            let path = format!("{MLS}QueryGroupMessages");
+            let body = Body::new("\0\0\0\0\x07\x0a\x05group".to_owned());
+            let answer = client.raw(&path, &[], body).await?;
+            match Status::from_header_map(answer.headers()) {
+                Some(status) => Err(status),
+                None => Ok(answer.into_body()),
+            }
+        });
+    }
+    // None of those that come is read. The others come to nothing when the connection ends.
+    let mut begun = Vec::new();
+    while let Some(answer) = asking.join_next().await {
+        begun.extend(answer.expect("no panic"));
+    }
+    assert_eq!(begun.len(), 8, "large answers of one client at once");
+    // Meanwhile, and after it, everybody else is answered.
+    assert_eq!(client.everything(b"group").await.len(), 1);
+    for mut body in begun {
+        let ended = async {
+            loop {
+                let frame = std::future::poll_fn(|context| {
+                    hyper::body::Body::poll_frame(Pin::new(&mut body), context)
+                });
+                match frame.await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => return,
+                    None => panic!("it was read to its end"),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ended)
+            .await
+            .expect("it was never cut off");
+    }
+}
+
+#[tokio::test]
+async fn who_reads_its_answers_gets_as_many_as_it_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_node, client) = start(config(&folder)).await;
+    let large = message(b"group", &vec![7; 3_000_000]);
+    client.send(&[large]).await.expect("sent");
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..24 {
+        let client = client.clone();
+        asking.spawn(async move { client.everything(b"group").await.len() });
+    }
+    let answered = tokio::time::timeout(Duration::from_secs(60), asking.join_all()).await;
+    assert_eq!(answered.expect("answers"), vec![1; 24]);
+}
+
+#[tokio::test]
+async fn who_catches_up_reads_a_little_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let opened = Folder::open(folder.path()).expect("a folder");
+    let store = Store::open(opened, Arc::new(NodeLimits::default())).expect("a store");
+    let large = |group: u8, number: u8| NewGroupMessage {
+        group_id: vec![group].into(),
+        is_commit: false,
+        data: vec![number; 600_000].into(),
+        sender_hmac: Bytes::new(),
+        should_push: false,
+    };
+    let sent = (0..4)
+        .flat_map(|group| (0..3).map(move |number| large(group, number)))
+        .collect();
+    store.send_group(sent).await.expect("sent");
+    let topics = |groups: std::ops::Range<u8>, cursor: u64| {
+        groups.map(|it| (vec![it].into(), cursor)).collect()
+    };
+    // Two of a topic, and no other topic.
+    let read = store.catch_up::<GroupMessage>(topics(0..4, 0)).await;
+    let read = read.expect("pages");
+    let counts: Vec<(usize, bool)> = read.iter().map(|it| (it.rows.len(), it.full)).collect();
+    assert_eq!(counts, [(2, true)]);
+    // What is left of the first, and two of the next: a megabyte is passed with it.
+    let read = store.catch_up::<GroupMessage>(topics(0..4, 2)).await;
+    let read = read.expect("pages");
+    let counts: Vec<(usize, bool)> = read.iter().map(|it| (it.rows.len(), it.full)).collect();
+    assert_eq!(counts, [(1, false), (2, true)]);
+    // One of each topic, until a megabyte is passed.
+    store
+        .send_group((10..14).map(|group| large(group, 0)).collect())
+        .await
+        .expect("sent");
+    let read = store.catch_up::<GroupMessage>(topics(10..14, 0)).await;
+    assert_eq!(read.expect("pages").len(), 2);
+    store.close().await.expect("closed");
+    drop(store);
+
+    let (_node, client) = start(config(&folder)).await;
+    let filters: [(&[u8], u64); 4] = [(&[0], 0), (&[1], 0), (&[2], 0), (&[3], 0)];
+    let mut stream = client
+        .subscribe::<GroupMessage>("SubscribeGroupMessages", &filters)
+        .await
+        .expect("a subscription");
+    let mut heard = Vec::new();
+    for _ in 0..12 {
+        heard.push(next(&mut stream).await.v1.expect("version 1").id);
+    }
+    heard.sort_unstable();
+    assert_eq!(
+        heard,
+        (1..=12).collect::<Vec<u64>>(),
+        "all of it all the same"
+    );
+}
