@@ -71,6 +71,8 @@ function signed({ id, signature }) {
 // from there later, so that each peer's messages reach the host in the order in which the client took them in.
 
 let client;
+/** The wallet, as the client calls it. */
+let identifier;
 let credit = 0;
 let largest = 0;
 /** Whether both streams run and what came before them was found. Until then the host gets and sends nothing. */
@@ -221,11 +223,29 @@ async function follow(open, take) {
   return { stream, ended };
 }
 
+/** Returns whether the network knows that the wallet is ours. One whose database was lost does not, and nobody finds us. */
+async function is_known() {
+  return (await client.fetchInboxIdByIdentifier(identifier)) === client.inboxId;
+}
+
+function introduce(known) {
+  say({
+    is: "ready",
+    inbox: client.inboxId,
+    installation: client.installationId,
+    library: client.libxmtpVersion,
+    node: process.version,
+    known,
+  });
+}
+
 /** Stays connected. At every start, what the database holds beyond what the host has is handed over first. */
 async function listen() {
-  for (;;) {
+  for (let again = false; ; again = true) {
     const streams = [];
     try {
+      // Whatever took the connection away may have taken the network's memory too.
+      if (again && !(await is_known())) return introduce(false);
       const open = client.conversations;
       streams.push(await follow((options) => open.streamAllDmMessages(options), arrived));
       streams.push(await follow((options) => open.streamGroups(options), joined));
@@ -360,8 +380,8 @@ function kind(error) {
 /** Finds who has a wallet. The node's word is not enough: the inbox's own log, which the client verifies, must name it. */
 async function resolve({ id, address }) {
   try {
-    const identifier = { identifier: address, identifierKind: IdentifierKind.Ethereum };
-    const inbox = await client.fetchInboxIdByIdentifier(identifier);
+    const wallet = { identifier: address, identifierKind: IdentifierKind.Ethereum };
+    const inbox = await client.fetchInboxIdByIdentifier(wallet);
     const states = inbox ? await client.preferences.fetchInboxStates([inbox]) : [];
     const named = states.some(
       (state) =>
@@ -381,7 +401,7 @@ async function start(hello) {
   overlap = BigInt(hello.overlap_ns);
   for (const [peer, have] of Object.entries(hello.have)) had(peer, have);
   if (hello.url) ApiUrls[hello.env] = hello.url;
-  const identifier = { identifier: hello.address, identifierKind: IdentifierKind.Ethereum };
+  identifier = { identifier: hello.address, identifierKind: IdentifierKind.Ethereum };
   const signer = { type: "EOA", getIdentifier: () => identifier, signMessage: sign };
   const options = {
     env: hello.env,
@@ -406,16 +426,9 @@ async function start(hello) {
   };
   client = await reached(() => Client.create(signer, options));
   if (!client.isRegistered) await reached(() => client.register());
-  const found = await reached(() => client.fetchInboxIdByIdentifier(identifier));
-  say({
-    is: "ready",
-    inbox: client.inboxId,
-    installation: client.installationId,
-    library: client.libxmtpVersion,
-    node: process.version,
-    known: found === client.inboxId,
-  });
-  if (found === client.inboxId) await listen();
+  const known = await reached(is_known);
+  introduce(known);
+  if (known) await listen();
 }
 
 const orders = {

@@ -102,6 +102,35 @@ fn a_network_that_forgot_a_host_waits_for_its_owner() {
 }
 
 #[test]
+fn a_network_that_forgets_a_host_that_runs_is_noticed() {
+    let place = Place::new();
+    let mut node = Node::start(&place);
+    let mut ann = Member::join("ann", &node, &["echo.wasm"]);
+    let before = ann.bridge();
+    // A node that was away and remembers is none of it.
+    node.kill_and_restart();
+    let bob = Member::join("bob", &node, &[]);
+    ann.trust(&bob, "known");
+    assert_eq!(bob.call(&ann, "echo", json!({ "n": 1 }))["result"]["n"], 1);
+    assert_eq!(ann.bridge()["installation"], before["installation"]);
+
+    node.wipe_and_restart();
+    for member in [&ann, &bob] {
+        let broken = member.until_state("broken");
+        let said = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
+        assert!(said("why").contains("does not know"), "{broken}");
+        assert!(said("hint").contains("bridge reset"), "{broken}");
+    }
+    ann.kill();
+    let reset = ann.place.run(&["bridge", "reset", "--yes"]);
+    assert_eq!(reset.code, 0, "{}", reset.stderr);
+    ann.serve();
+    let after = ann.until_state("ready");
+    assert_eq!(before["inbox"], after["inbox"]);
+    assert_ne!(before["installation"], after["installation"]);
+}
+
+#[test]
 fn the_command_runs_a_node_for_this_machine_alone_unless_told() {
     let place = Place::new();
     let data = place.path("node");
