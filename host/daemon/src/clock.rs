@@ -120,6 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn those_who_failed_together_do_not_come_back_together() {
+        let (first, last) = (Duration::from_millis(200), Duration::from_secs(60));
+        for (failures, middle) in [(0, first), (30, last)] {
+            let pauses = (0..200).map(|_| pause(first, last, failures));
+            let pauses: std::collections::BTreeSet<Duration> = pauses.collect();
+            // Of so many, all but a few differ, and by far not all lie on one side: by chance that comes once in 2^50 runs.
+            assert!(pauses.len() > 150, "{} pauses differ", pauses.len());
+            let below = pauses.range(..middle.mul_f64(0.9)).count();
+            let above = pauses.range(middle.mul_f64(1.1)..).count();
+            assert!(below > 10 && above > 10, "{below} short and {above} long");
+        }
+    }
+
+    #[test]
     fn a_uuid_says_that_it_is_random() {
         let all: std::collections::HashSet<String> = (0..100).map(|_| uuid()).collect();
         assert_eq!(all.len(), 100);

@@ -44,6 +44,11 @@ impl Side {
     }
 
     async fn at(folder: &Path, url: &str) -> Self {
+        Self::paced(folder, url, None).await
+    }
+
+    /// The same on a network that allows so many messages in five minutes.
+    async fn paced(folder: &Path, url: &str, sends_per_5_min: Option<u32>) -> Self {
         let home = Home::create(folder).expect("a home");
         let store = Store::open(&home.store(), StoreOptions::default()).expect("a store");
         let tasks = Tasks::new();
@@ -56,7 +61,7 @@ impl Side {
             database_key: [7; 32],
             sidecar: SidecarFolder::locate(&home, Some(&sidecar())),
             node_program: Some(node_program()),
-            sends_per_5_min: None,
+            sends_per_5_min,
             offline_hint: None,
             remembers: Duration::from_secs(3_600),
             patience: Patience::default(),
@@ -121,6 +126,54 @@ impl Side {
 
 fn text(message: &Inbound) -> &str {
     std::str::from_utf8(&message.bytes).expect("text")
+}
+
+#[test]
+fn what_a_network_does_not_allow_yet_waits_and_is_not_lost() {
+    block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (node, url) = node(&folder).await;
+        // One a minute, and five at once.
+        let ann = Side::paced(&folder.path().join("ann"), &url, Some(5)).await;
+        let mut bob = Side::open(&folder, "bob", &url).await;
+        let network = ann.link.network.as_ref().expect("a network");
+        let mut status = network.watch();
+        status
+            .wait_for(|status| status.state == xmtp::State::Ready)
+            .await
+            .expect("it runs");
+        let mut outcomes = Vec::new();
+        for number in 0..8u8 {
+            let (done, outcome) = oneshot::channel();
+            let message = Outgoing {
+                round: 0,
+                to: bob.link.me.clone(),
+                id: number.to_string(),
+                bytes: number.to_string().into_bytes(),
+                done,
+            };
+            ann.link.outbox.send(message).await.expect("it runs");
+            outcomes.push(outcome);
+        }
+        for (number, outcome) in outcomes.drain(..5).enumerate() {
+            outcome.await.expect("an outcome").expect("sent");
+            let heard = bob.next().await;
+            assert_eq!(text(&heard), number.to_string());
+            heard.kept.send(Kept::Done).expect("the transport waits");
+        }
+        let slowed =
+            status.wait_for(|status| status.slowed_until_at.is_some() && status.sending == 3);
+        let slowed = tokio::time::timeout(PATIENCE, slowed).await;
+        let slowed = slowed.expect("it waits").expect("it runs").state;
+        assert_eq!(slowed, xmtp::State::Ready);
+        for outcome in &mut outcomes {
+            let waits = outcome.try_recv().expect_err("it has no outcome yet");
+            assert_eq!(waits, oneshot::error::TryRecvError::Empty);
+        }
+        ann.close().await;
+        bob.close().await;
+        node.shutdown().await.expect("closed");
+    });
 }
 
 #[test]

@@ -141,6 +141,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::config::{XmtpConfig, XmtpEnv};
 
     fn message(peer: u8, id: &str) -> Outgoing {
         Outgoing {
@@ -232,5 +233,38 @@ mod tests {
         assert!(bucket.take(later).is_err());
         let mut open = Bucket::new(None);
         assert!((0..10_000).all(|_| open.take(start).is_ok()));
+    }
+
+    #[test]
+    fn a_public_network_gets_three_thousand_in_five_minutes_and_ones_own_is_not_counted() {
+        let mut config = XmtpConfig::default();
+        assert_eq!(config.sends_per_5_min(), None, "one's own node");
+        for env in [XmtpEnv::Dev, XmtpEnv::Production] {
+            config.env = Some(env);
+            let mut bucket = Bucket::new(config.sends_per_5_min());
+            let start = Instant::now();
+            let burst = (0..10_000).filter(|_| bucket.take(start).is_ok()).count();
+            assert_eq!(burst, 3_000, "{env:?}");
+            // Somebody who always has something to send, and comes when there is to be room.
+            let (mut now, mut sent) = (start, Vec::new());
+            while now < start + 4 * SPAN {
+                match bucket.take(now) {
+                    Ok(()) => sent.push(now),
+                    Err(until) => {
+                        assert!(until > now, "it would come back at once, for ever");
+                        // A clock counts nanoseconds, and the bucket parts of them.
+                        now = until + Duration::from_micros(1);
+                    }
+                }
+            }
+            let count = |from: Instant| {
+                let within = |at: &&Instant| **at >= from && **at < from + SPAN;
+                sent.iter().filter(within).count()
+            };
+            for spans in 0..3 {
+                let sent = count(start + spans * SPAN);
+                assert!((2_990..=3_001).contains(&sent), "{sent} in five minutes");
+            }
+        }
     }
 }
