@@ -17,10 +17,11 @@ PATIENCE = 300
 
 
 def main():
+    # Wide, so that no line of an answer is cut.
+    columns = int(os.environ.pop("TERMINAL_COLUMNS", "200"))
     pid, terminal = pty.fork()
     if pid == 0:
-        # Wide, so that no line of an answer is cut.
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
         os.execve(sys.argv[1], sys.argv[1:], dict(os.environ))
     try:
         play(terminal, pid)

@@ -151,6 +151,38 @@ fn serve_asks_about_the_skills_it_was_pointed_to() {
 }
 
 #[test]
+fn a_code_is_drawn_where_it_fits_and_else_said_to_be_wider() {
+    let place = Place::with_home();
+    let _serving = place.serve(&[]);
+    // One that says where the host is is small; one that gives a tier is signed, and longer.
+    let invite = |words: &[&str], columns: &str| {
+        let words = [&["invite"], words].concat();
+        let on = [("TERMINAL_COLUMNS", columns)];
+        let (ended, told) = place.on_terminal(&words, &on).end();
+        assert_eq!(ended, 0, "{told}");
+        told
+    };
+    let grants = ["--grants", "known"];
+    for (told, drawn) in [
+        (invite(&[], "80"), true),
+        (invite(&grants, "200"), true),
+        (invite(&grants, "60"), false),
+        (invite(&grants, "20"), false),
+        (invite(&[], "20"), false),
+    ] {
+        assert_eq!(told.contains('▀'), drawn, "{told}");
+        assert_eq!(told.contains("columns wide"), !drawn, "{told}");
+    }
+    // What it says is what it takes: no column more, and no column less.
+    let told = invite(&grants, "60");
+    let (before, _) = told.split_once(" columns wide").expect("it says so");
+    let needed = before.rsplit(' ').next().expect("a number");
+    let needed: u32 = needed.parse().expect("a number");
+    assert!(invite(&grants, &(needed + 8).to_string()).contains('▀'));
+    assert!(!invite(&grants, &(needed - 8).to_string()).contains('▀'));
+}
+
+#[test]
 fn import_asks_which_skills_to_serve() {
     let place = Place::with_home();
     for name in ["soup", "bread", "salad"] {
