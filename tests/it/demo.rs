@@ -195,6 +195,48 @@ fn the_demo_shows_the_named_folder_else_the_homes_else_the_samples() {
 }
 
 #[test]
+fn the_demo_shows_skills_that_are_folders() {
+    let place = Place::new();
+    for (fixture, to) in [
+        ("echo.wasm", "shown/folder/skill.wasm"),
+        ("hostile.wasm", "shown/hostile.wasm"),
+    ] {
+        let to = place.path(to);
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("ours");
+        std::fs::copy(fixtures().join(fixture), to).expect("ours");
+    }
+    // It asks for what nobody is there to grant, and is shown without.
+    place.write("shown/folder/grants.toml", "[grants]\nllm = true\n");
+    std::fs::create_dir_all(place.path("shown/letters")).expect("ours");
+    let text = "---\ndescription: Writes letters\n---\nYou write letters.\n";
+    place.write("shown/letters/SKILL.md", text);
+    let loopback = ["--transport", "loopback"];
+    let shown = |folder: &str| {
+        run(
+            &place,
+            &[&["--skills", folder], &loopback[..]].concat(),
+            &[],
+        )
+    };
+    let lines = shown("shown");
+    shows_the_main_job(&lines);
+    assert!(steps(&lines, "call hostile") > 0, "{lines:#?}");
+    // The smaller one comes later, and is then the one to be replaced.
+    let dropped = "folder/skill.wasm was dropped into the folder, and offers echo";
+    assert_eq!(steps(&lines, dropped), 1, "{lines:#?}");
+    let replaced = "echo was replaced while the host runs";
+    assert_eq!(steps(&lines, replaced), 1, "{lines:#?}");
+    // A text needs a model, which the demo has not: that is said.
+    let left_out = with(&lines, "left_out", &json!("letters"));
+    let reason = left_out["reason"].as_str().expect("text");
+    assert!(reason.contains("model"), "{left_out}");
+
+    // A folder that is one skill is shown, too.
+    let lines = shown("shown/folder");
+    assert!(steps(&lines, "20 calls of echo") == 1, "{lines:#?}");
+}
+
+#[test]
 fn without_a_client_the_demo_says_so_and_runs_over_loopback() {
     let place = Place::new();
     let node = place.write("node", "no program");

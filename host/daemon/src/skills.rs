@@ -50,6 +50,7 @@ use crate::tasks::Tasks;
 use loaded::Ready;
 use rules::Rules;
 use scan::{Memory, Source};
+pub(crate) use source::is_one_skill;
 use state::State;
 use vault::Vault;
 use watch::Watch;

@@ -2,6 +2,7 @@
 //! crossed the wire between them. All of it lives in a folder of the demo's own, which goes away with it.
 
 mod calls;
+mod folder;
 mod latency;
 mod stage;
 mod step;
@@ -32,7 +33,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failure> {
-    let skills = find_skills(context, options.skills)?;
+    let skills = folder::find(context, options.skills)?;
     let home = context.home().ok();
     let config = match &home {
         Some(home) => reach::load(home)?,
@@ -46,57 +47,9 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     ended
 }
 
-fn find_skills(context: &Context, named: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let home = context.home().ok().map(|home| home.skills());
-    let holds = |dir: &PathBuf| components(dir).is_ok_and(|found| !found.is_empty());
-    if let Some(dir) = named {
-        return if holds(&dir) {
-            Ok(dir)
-        } else {
-            Err(Failure::failed(format!("{} holds no .wasm file", dir.display()))
-                .hint("name another folder with --skills, or run `cargo xtask samples` in the sources"))
-        };
-    }
-    home.into_iter()
-        .chain([PathBuf::from("target/skills")])
-        .find(holds)
-        .ok_or_else(|| {
-            Failure::failed("there are no skills to show")
-                .cause("neither the home's skills folder nor target/skills holds a .wasm file")
-                .hint("name a folder with --skills, or run `cargo xtask samples` in the sources")
-        })
-}
-
-/// Returns the components of a folder, the largest first.
-fn components(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "wasm"))
-        .collect();
-    found.sort_by_key(|path| {
-        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        (std::cmp::Reverse(size), path.clone())
-    });
-    Ok(found)
-}
-
-/// Puts the skills into a folder of the demo. The smallest is held back if there are more, to be dropped in later.
-fn lay_out(skills: &Path, served: &Path) -> std::io::Result<Option<PathBuf>> {
-    std::fs::create_dir_all(served)?;
-    let mut found = components(skills)?;
-    let late = if found.len() > 1 { found.pop() } else { None };
-    for component in found {
-        std::fs::copy(
-            &component,
-            served.join(component.file_name().unwrap_or_default()),
-        )?;
-    }
-    Ok(late)
-}
-
 async fn show(step: &Step<'_>, skills: &Path, dir: &Path, way: Way) -> Result<(), Failure> {
     let served = dir.join("skills");
-    let late = lay_out(skills, &served)
+    let late = folder::lay_out(skills, &served, &dir.join("way"))
         .map_err(|error| Failure::failed("the demo's folder cannot be made").caused_by(&error))?;
     if let Some(missing) = way.missing() {
         let hint = missing.hint.unwrap_or("run `coworker-host doctor`");
@@ -122,7 +75,7 @@ async fn show(step: &Step<'_>, skills: &Path, dir: &Path, way: Way) -> Result<()
         stage.transport()
     );
     step.say(&what, started);
-    let ended = tour::tour(step, &stage, late.as_deref()).await;
+    let ended = tour::tour(step, &stage, late.as_ref()).await;
     let closed = stage.close().await;
     ended.and(closed)
 }

@@ -49,16 +49,23 @@ pub(crate) fn sources(
     Ok((sources, named))
 }
 
+/// Returns whether a folder is one skill, and not a folder of skills.
+pub(crate) fn is_one_skill(folder: &Path) -> bool {
+    let below = format!("{}/", folder.display());
+    folder.join("skill.wasm").symlink_metadata().is_ok() || skill_md_in(CWD, &below).is_some()
+}
+
 /// Returns what a path stands for.
 pub(crate) fn place(real: &Path) -> Result<Source, String> {
     if real.to_str().is_none() {
         return Err("its name is not Unicode".to_owned());
     }
     if real.is_dir() {
-        let below = format!("{}/", real.display());
-        let is_one = real.join("skill.wasm").symlink_metadata().is_ok()
-            || skill_md_in(CWD, &below).is_some();
-        let take = if is_one { Take::Itself } else { Take::All };
+        let take = if is_one_skill(real) {
+            Take::Itself
+        } else {
+            Take::All
+        };
         return Ok(Source {
             folder: real.to_owned(),
             take,

@@ -8,6 +8,7 @@ use coworker_core::Tier;
 use serde_json::{Map, Value, json};
 
 use super::calls;
+use super::folder::{self, Offer};
 use super::latency::Latencies;
 use super::stage::Stage;
 use super::step::Step;
@@ -36,7 +37,7 @@ struct Tour<'a> {
 pub(super) async fn tour(
     step: &Step<'_>,
     stage: &Stage,
-    late: Option<&Path>,
+    late: Option<&Offer>,
 ) -> Result<(), Failure> {
     let (owner, visitor) = stage.hosts()?;
     let mut tour = Tour {
@@ -48,12 +49,14 @@ pub(super) async fn tour(
         took: Latencies::default(),
     };
     let started = Instant::now();
-    let names = tour.wait_until_served().await?;
+    let rows = tour.wait_until_served().await?;
+    let names = exposed(&rows);
     let what = format!(
         "compiled and described in a child process: {}",
         names.join(", ")
     );
     step.say(&what, started);
+    left_out(step, &rows);
 
     step.part("a stranger meets icy");
     let cards = tour.meet().await?;
@@ -204,17 +207,12 @@ impl Tour<'_> {
         calls::unknown(skill, &reply)
     }
 
-    /// Drops a component into the folder, and waits until it can be called.
-    async fn dropped_in(&mut self, component: &Path, before: &[String]) -> Result<(), Failure> {
-        let file = component.file_name().unwrap_or_default();
+    /// Drops a skill into the folder, and waits until it can be called.
+    async fn dropped_in(&mut self, late: &Offer, before: &[String]) -> Result<(), Failure> {
+        let file = late.file();
         let started = Instant::now();
-        let part = self.served.join(file).with_extension("part");
-        std::fs::copy(component, &part)
-            .and_then(|_| std::fs::rename(&part, self.served.join(file)))
-            .map_err(|error| {
-                Failure::failed("the component cannot be dropped in").caused_by(&error)
-            })?;
-        let file = file.to_string_lossy().into_owned();
+        late.put(self.served, &self.served.with_file_name("way"))
+            .map_err(|error| Failure::failed("the skill cannot be dropped in").caused_by(&error))?;
         let settled = self
             .until(|rows| {
                 rows.iter()
@@ -226,7 +224,8 @@ impl Tour<'_> {
             .filter(|name| !before.contains(name))
             .collect();
         let what = format!(
-            "{file} was dropped into the folder, and offers {}",
+            "{} was dropped into the folder, and offers {}",
+            file.display(),
             if new.is_empty() {
                 "nothing that its owner need not approve first".to_owned()
             } else {
@@ -240,10 +239,10 @@ impl Tour<'_> {
     /// Replaces a component by one with other bytes and the same card, and waits until calls run the new one.
     async fn replaced(&mut self) -> Result<(), Failure> {
         let rows = self.rows().await?;
-        let served = super::components(self.served).unwrap_or_default();
+        let served = folder::offers(self.served).unwrap_or_default();
         // The smallest with a skill that is seen and can be called.
-        let smallest = served.into_iter().rev().find_map(|component| {
-            let file = component.file_name()?.to_string_lossy().into_owned();
+        let smallest = served.into_iter().rev().find_map(|offer| {
+            let (component, file) = (offer.component.clone()?, offer.file());
             let seen = |row: &&Value| of_file(row, &file) && show::text(row, "state") == "exposed";
             rows.iter().filter(seen).find_map(|before| {
                 let name = show::text(before, "name");
@@ -360,17 +359,15 @@ impl Tour<'_> {
         Ok(show::rows(&rows).to_vec())
     }
 
-    /// Waits until every file is compiled, and returns what is exposed.
-    async fn wait_until_served(&self) -> Result<Vec<String>, Failure> {
-        let rows = self
-            .until(|rows| {
-                !rows.is_empty()
-                    && rows
-                        .iter()
-                        .all(|row| show::text(row, "state") != "compiling")
-            })
-            .await?;
-        Ok(exposed(&rows))
+    /// Waits until every file is compiled, and returns what is listed.
+    async fn wait_until_served(&self) -> Result<Vec<Value>, Failure> {
+        self.until(|rows| {
+            !rows.is_empty()
+                && rows
+                    .iter()
+                    .all(|row| show::text(row, "state") != "compiling")
+        })
+        .await
     }
 
     /// Waits until the list of skills is as wanted, and returns it.
@@ -391,8 +388,8 @@ impl Tour<'_> {
     }
 }
 
-fn of_file(row: &Value, file: &str) -> bool {
-    show::text(row, "file").ends_with(file)
+fn of_file(row: &Value, file: &Path) -> bool {
+    Path::new(&show::text(row, "file")).ends_with(file)
 }
 
 fn exposed(rows: &[Value]) -> Vec<String> {
@@ -400,6 +397,23 @@ fn exposed(rows: &[Value]) -> Vec<String> {
         .filter(|row| show::text(row, "state") == "exposed")
         .map(|row| show::text(row, "name"))
         .collect()
+}
+
+/// Says what is not shown, and why. A text that a model answers needs a model, and the demo asks none.
+fn left_out(step: &Step<'_>, rows: &[Value]) {
+    for row in rows
+        .iter()
+        .filter(|row| show::text(row, "state") != "exposed")
+    {
+        let named = ["name", "file"].map(|key| show::text(row, key));
+        let name = named.iter().find(|text| !text.is_empty());
+        let name = name.cloned().unwrap_or_default();
+        let (state, reason) = (show::text(row, "state"), show::text(row, "reason"));
+        step.remark(
+            &format!("{name} is {state}, and nobody sees it: {reason}"),
+            json!({ "left_out": name, "state": state, "reason": reason }),
+        );
+    }
 }
 
 fn connect(invite: &str, tier: Option<Tier>) -> Request {
