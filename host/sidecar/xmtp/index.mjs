@@ -80,6 +80,8 @@ let online = false;
 /** For each peer when the latest message that the host has was sent, and the ids that it has of the moments before. */
 const given = new Map();
 let overlap = 0n;
+/** When a message was sent at the earliest that the host looks for. */
+let since = 0n;
 /**
  * The peers whose messages have to be read from the database, those first that have waited longest for their turn; with those
  * that were read already, from when on there may be more, and whether all of it has to be looked through once more.
@@ -187,7 +189,7 @@ async function catch_up() {
           }
           queue.stale = false;
           const known = given.get(peer);
-          queue.from = known ? known.sent - overlap : 0n;
+          queue.from = known && known.sent - overlap > since ? known.sent - overlap : since;
         }
         await read(peer, queue);
         // The host may have lost what was read meanwhile, and then it is read from further back.
@@ -300,13 +302,16 @@ Library.prototype.conversations = function () {
 };
 
 /** Removes what was said before a time, but for what the host may still ask for and what is still to be sent. */
-async function forget({ before_ns, have }) {
+async function forget({ before_ns, since_ns, have }) {
   const before = BigInt(before_ns);
+  since = BigInt(since_ns);
+  for (const [peer, { sent }] of given) if (sent < since && !behind.has(peer)) given.delete(peer);
   let count = 0;
   for (const dm of await client.conversations.list({ conversationType: ConversationType.Dm })) {
     const { sent_ns, ids } = have[dm.peerInboxId] ?? { sent_ns: 0, ids: [] };
     const done = (message) =>
       message.senderInboxId === client.inboxId ||
+      message.sentAtNs < since ||
       message.sentAtNs < BigInt(sent_ns) - overlap ||
       ids.includes(message.id);
     for (let after = 0n; ; ) {
@@ -399,6 +404,7 @@ async function start(hello) {
   credit = hello.credit;
   largest = hello.largest;
   overlap = BigInt(hello.overlap_ns);
+  since = BigInt(hello.since_ns);
   for (const [peer, have] of Object.entries(hello.have)) had(peer, have);
   if (hello.url) ApiUrls[hello.env] = hello.url;
   identifier = { identifier: hello.address, identifierKind: IdentifierKind.Ethereum };

@@ -1,8 +1,9 @@
 // Stands in for the official client, under the real sidecar: as much of its interface as that uses, over peers whose mail
 // is made when it is read, so that there may be any amount of it. The world is a file: for each peer how many requests of
 // which size wait from it, how many it makes one after the other, each when the one before is answered, and how many it pours
-// out as fast as the sidecar reads. Its messages are as far apart as it says, in nanoseconds.
+// out as fast as the sidecar reads. Its messages are as far apart as it says, in nanoseconds, from so many seconds ago on.
 
+import { Client as Library } from "@xmtp/node-bindings";
 import { appendFileSync, readFileSync } from "node:fs";
 
 export const ApiUrls = {};
@@ -19,7 +20,7 @@ export const isText = (message) => typeof message.content === "string";
 
 const { inbox, notes, peers } = JSON.parse(readFileSync(new URL("world.json", import.meta.url), "utf8"));
 const note = (value) => appendFileSync(notes, `${JSON.stringify(value)}\n`);
-const start = BigInt(Date.now()) * 1_000_000n - 60_000_000_000n;
+const now = BigInt(Date.now()) * 1_000_000n;
 
 /** A stream that ends when it is told to. */
 function stream() {
@@ -52,14 +53,16 @@ let live;
 let most = 0;
 
 class Dm {
-  constructor({ peer, waiting, size, talks, pours, apart }) {
+  constructor({ peer, waiting, size, talks, pours, apart, ago }) {
     Object.assign(this, { peerInboxId: peer, count: waiting, size, talks, pours, apart: BigInt(apart) });
+    this.start = now - BigInt(ago) * 1_000_000_000n;
   }
 
   /** Returns how many messages were sent before a time. */
   before(time) {
-    if (time <= start) return 0;
-    return this.apart === 0n ? this.count : Math.min(this.count, Number((time - start + this.apart - 1n) / this.apart));
+    if (time <= this.start) return 0;
+    if (this.apart === 0n) return this.count;
+    return Math.min(this.count, Number((time - this.start + this.apart - 1n) / this.apart));
   }
 
   message(n) {
@@ -76,7 +79,7 @@ class Dm {
     return {
       id: `${this.peerInboxId}-${n}`,
       senderInboxId: this.peerInboxId,
-      sentAtNs: start + BigInt(n) * this.apart,
+      sentAtNs: this.start + BigInt(n) * this.apart,
       content: JSON.stringify(envelope),
     };
   }
@@ -111,6 +114,7 @@ const dms = new Map(peers.map((peer) => [peer.peer, new Dm(peer)]));
 
 export const Client = {
   async create() {
+    new Library().conversations();
     return {
       isRegistered: true,
       inboxId: inbox,

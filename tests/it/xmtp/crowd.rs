@@ -42,7 +42,7 @@ fn on_disk(faked: &Faked) -> u64 {
 
 /// Returns what the client knows of a peer.
 fn peer(peer: &str, waiting: u64, talks: usize, pours: u64) -> Value {
-    json!({ "peer": peer, "waiting": waiting, "size": 500, "talks": talks, "pours": pours, "apart": 1_000_000 })
+    json!({ "peer": peer, "waiting": waiting, "size": 500, "talks": talks, "pours": pours, "apart": 1_000_000, "ago": 60 })
 }
 
 #[test]
@@ -146,4 +146,75 @@ fn all_that_was_said_in_one_moment_comes_and_once() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..count as u64).collect::<Vec<u64>>());
     assert_eq!(faked.place.turned_away("received"), count as u64);
+}
+
+/// Returns how many peers have a mark, after `change` was made of them. The host must not run.
+fn marks(faked: &Faked, change: &str) -> i64 {
+    let database = rusqlite::Connection::open(faked.place.home().join("host.db")).expect("ours");
+    database.execute_batch(change).expect("a change");
+    let count = database.query_row("SELECT count(*) FROM cursor", [], |row| row.get(0));
+    count.expect("a count")
+}
+
+#[test]
+fn who_sends_nothing_for_long_leaves_no_mark_and_is_heard_again() {
+    let faked = Faked::with_client();
+    faked.place.drop_in("echo.wasm", "echo.wasm");
+    faked.world(&json!([]));
+    let (bob, eve) = ("b0".repeat(32), "ee".repeat(32));
+    let serving = faked.place.serve(&[]);
+    faked.place.wait_for("echo", "exposed");
+    for peer in [ANN, &bob, &eve] {
+        faked.place.owner(
+            json!({ "do": "trust_set", "peer": format!("xmtp:{peer}"), "tier": "privileged" }),
+        );
+    }
+    drop(serving);
+    let ago = |mut peer: Value, days: u64| {
+        peer["ago"] = json!(60 + days * 24 * 3_600);
+        peer
+    };
+    // What is older than anything that is served is not looked for, though it comes first.
+    faked.world(&json!([
+        ago(peer(&eve, 50, 0, 0), 9),
+        peer(&bob, 1, 0, 0),
+        peer(ANN, 3, 0, 0)
+    ]));
+    let serving = faked.place.serve(&[]);
+    until("all that is new is answered", || {
+        (told(&faked, ANN).len() == 3 && told(&faked, &bob).len() == 1).then_some(())
+    });
+    assert_eq!(faked.place.turned_away("received"), 4);
+    faked.place.settled();
+    assert!(serving.terminate().success());
+    assert_eq!(marks(&faked, ""), 2);
+
+    // Both have sent nothing for long, and then one does again.
+    let nine_days_ns = 9_i64 * 24 * 3_600 * 1_000_000_000;
+    marks(
+        &faked,
+        &format!("UPDATE cursor SET sent_ns = sent_ns - {nine_days_ns}"),
+    );
+    faked.world(&json!([ago(peer(&bob, 1, 0, 0), 9), peer(ANN, 4, 0, 0)]));
+    let serving = faked.place.serve(&[]);
+    until("the new one is answered", || {
+        let answers = told(&faked, ANN);
+        let is_new = |answer: &Value| answer["payload"]["result"]["n"] == 3;
+        answers.iter().any(is_new).then_some(())
+    });
+    until("what is old is forgotten", || {
+        let log = std::fs::read_to_string(faked.place.path("serve.log")).unwrap_or_default();
+        log.contains("forgot what is old").then_some(())
+    });
+    faked.place.settled();
+    let ran = faked
+        .place
+        .tasks()
+        .iter()
+        .filter(|task| task["skill"] == "echo")
+        .count();
+    assert_eq!(ran, 5, "each once");
+    assert_eq!(told(&faked, &bob).len(), 1);
+    assert!(serving.terminate().success());
+    assert_eq!(marks(&faked, ""), 1);
 }

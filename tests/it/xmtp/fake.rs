@@ -72,7 +72,8 @@ impl Faked {
         faked
             .place
             .write(&format!("{library}/package.json"), package.to_string());
-        let empty = "export class Client { conversations() {} }\n";
+        let empty =
+            "export class Client { conversations() { return { deleteMessageById: () => 1 }; } }\n";
         faked.place.write(&format!("{library}/index.js"), empty);
         faked
     }

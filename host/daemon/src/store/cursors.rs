@@ -65,6 +65,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Forgets the marks of a network that stand before a time.
+    pub async fn forget_cursors(
+        &self,
+        network: &'static str,
+        since_ns: i64,
+    ) -> Result<(), StoreError> {
+        self.write(move |c| {
+            c.prepare_cached("DELETE FROM cursor WHERE network = ?1 AND sent_ns < ?2")?
+                .execute(params![network, since_ns])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +105,10 @@ mod tests {
         assert_eq!(store.cursors("local").await.expect("read"), [row("b")]);
         assert_eq!(store.cursors("dev").await.expect("read"), [row("c")]);
         assert!(store.cursors("production").await.expect("read").is_empty());
+        store.forget_cursors("local", 5).await.expect("forgotten");
+        assert_eq!(store.cursors("local").await.expect("read"), [row("b")]);
+        store.forget_cursors("local", 6).await.expect("forgotten");
+        assert!(store.cursors("local").await.expect("read").is_empty());
+        assert_eq!(store.cursors("dev").await.expect("read"), [row("c")]);
     }
 }

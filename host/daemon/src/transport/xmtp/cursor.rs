@@ -148,6 +148,16 @@ impl Cursors {
         self.all()
     }
 
+    /// Forgets up to where the host has what was sent by those who have sent nothing since a time.
+    pub(super) fn forget(&mut self, since_ns: i64) {
+        let Self {
+            confirmed, open, ..
+        } = self;
+        confirmed.retain(|peer, confirmed| {
+            confirmed.latest.sent_ns >= since_ns || open.contains_key(peer)
+        });
+    }
+
     /// Returns the marks that have moved since the last time.
     pub(super) fn take_changed(&mut self) -> Vec<CursorRow> {
         let changed = std::mem::take(&mut self.changed);
@@ -220,6 +230,23 @@ mod tests {
         let ticket = cursors.arrived(&ann, mark("e", 9));
         cursors.kept(&ann, ticket);
         check(&cursors, &ann, Some(("e", &["b", "d", "e"])));
+    }
+
+    #[test]
+    fn who_is_gone_for_long_leaves_no_mark() {
+        let mut cursors = Cursors::default();
+        for (n, at) in [(1, 1), (2, 5), (3, 9)] {
+            let ticket = cursors.arrived(&peer(n), mark("a", at));
+            cursors.kept(&peer(n), ticket);
+        }
+        // One has a message on its way, before which nothing may be forgotten.
+        cursors.arrived(&peer(1), mark("b", 2));
+        cursors.forget(mark("", 9).sent_ns);
+        let mut left: Vec<&str> = cursors.all().map(|(peer, _)| peer).collect();
+        left.sort_unstable();
+        assert_eq!(left, [peer(1).id(), peer(3).id()]);
+        let changed = cursors.take_changed();
+        assert_eq!(changed.len(), 2, "{changed:?}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) enum Order<'a> {
         credit: usize,
         largest: usize,
         overlap_ns: String,
+        since_ns: String,
         have: BTreeMap<&'a str, Have<'a>>,
     },
     /// The answer to a `sign`; without a signature, a refusal.
@@ -46,9 +47,11 @@ pub(super) enum Order<'a> {
         peer: &'a str,
         have: Option<Have<'a>>,
     },
-    /// Remove from the client's database what was said before a point in time: of what a peer said, only what the host has.
+    /// Remove from the client's database what was said before a point in time: of what a peer said, only what the host has, or
+    /// what nobody looks for any more.
     Forget {
         before_ns: String,
+        since_ns: String,
         have: BTreeMap<&'a str, Have<'a>>,
     },
     /// Say that you live.

@@ -4,7 +4,9 @@ use coworker_core::{PeerId, Scheme, Timestamp};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, SLOWED, Session};
+use super::{
+    AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, LOOK_BACK, SLOWED, Session,
+};
 use crate::clock;
 use crate::report::printable;
 use crate::store::earlier;
@@ -108,7 +110,7 @@ impl Bridge {
     }
 
     /// Has the client's database forget what the store has forgotten or is about to. Only what is on disk here counts as
-    /// had: a sidecar that starts again hands over the rest once more.
+    /// had: a sidecar that starts again hands over the rest once more. Who has sent nothing for long leaves no mark.
     pub(super) fn forget(&mut self, now: Instant) {
         let due = |session: &&mut Session| session.online && now >= session.forgets;
         let Some(session) = self.session.as_mut().filter(due) else {
@@ -116,8 +118,18 @@ impl Bridge {
         };
         session.forgets = now + FORGET;
         let before = earlier(clock::now(), self.options.remembers);
+        let since = since_ns();
+        self.cursors.forget(since);
+        let (store, env) = (self.options.store.clone(), self.options.env);
+        self.tasks.spawn(async move {
+            // The next time is as good.
+            if let Err(error) = store.forget_cursors(env, since).await {
+                tracing::warn!(%error, "marks of those who are gone could not be removed");
+            }
+        });
         session.process.say(&Order::Forget {
             before_ns: before.0.saturating_mul(1_000).to_string(),
+            since_ns: since.to_string(),
             have: self.cursors.all().collect(),
         });
     }
@@ -268,6 +280,11 @@ impl Bridge {
             let _ = question.answer.send(Err(SendError::Unreachable(why)));
         }
     }
+}
+
+/// Returns the time before which no message is looked for, as the network counts.
+pub(super) fn since_ns() -> i64 {
+    earlier(clock::now(), LOOK_BACK).0.saturating_mul(1_000)
 }
 
 fn earlier_waits() -> SendError {
