@@ -18,21 +18,21 @@ use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Code, Status};
 
-pub(crate) use client::Client;
-use client::{Kept, Place};
+use client::Kept;
+pub(crate) use client::{Client, Room};
 use codec::Bounded;
 
 use crate::config::NodeLimits;
 use crate::proto::mls::{GroupMessage, SubscribeRequest, WelcomeMessage};
 use crate::store::{Feed, Store, StoreError};
-use crate::subscription::Subscription;
+use crate::subscription::{Keeper, Subscription};
 
 /// Large requests of all clients at once: with 25 MB each they still fit into memory.
 const LARGE_AT_ONCE: usize = 64;
 /// Large answers of all clients at once, of which each lies in memory until its client has read it.
 const LARGE_ANSWERS: usize = 32;
 /// What a request that carries no messages has room in: ten thousand keys or inbox ids. A larger answer is a large one.
-const SMALL: usize = 1024 * 1024;
+pub(crate) const SMALL: usize = 1024 * 1024;
 /// Inboxes, addresses, topics or key packages one request may ask for.
 const MOST_ASKED: usize = 10_000;
 /// Fields of a request that are no questions.
@@ -196,31 +196,49 @@ impl Api {
         // Without an end to its time a client that stops in the middle of a request would keep its place for ever.
         let answered = tokio::time::timeout(time, grpc.unary(service, request)).await;
         let mut response = answered.unwrap_or_else(|_| took_too_long());
-        let place = response.extensions_mut().remove::<Arc<Place>>();
-        response.map(|body| Kept::body(body, (own, place)))
+        let place = response.extensions_mut().remove::<Placed>();
+        let room = place.map_or_else(Room::default, |placed| placed.0);
+        response.map(|body| Kept::body(body, room, own.ok()))
     }
 
     async fn subscribe<M: Feed>(
         &self,
-        client: &Client,
+        client: &Arc<Client>,
         request: Request<Incoming>,
         may_be_empty: bool,
     ) -> Response<Body> {
         let Ok(place) = client.subscriptions.clone().try_acquire_owned() else {
             return Status::resource_exhausted("too many subscriptions").into_http();
         };
-        let (store, stop, topics) = (self.store.clone(), self.stop.clone(), self.limits.topics);
+        let (topics, room) = (self.limits.topics, Room::default());
+        let keeper = Keeper {
+            client: client.clone(),
+            answers: self.answers.clone(),
+            room: room.clone(),
+            _place: place,
+        };
+        let (store, stop) = (self.store.clone(), self.stop.clone());
         let open = move |request: SubscribeRequest| {
             mls::check_filters(&request.filters, topics, may_be_empty)?;
-            Ok(Subscription::<M>::open(store, stop, request.filters, place))
+            Ok(Subscription::<M>::open(
+                store,
+                stop,
+                request.filters,
+                keeper,
+            ))
         };
         let mut grpc = Grpc::new(Bounded::<M, SubscribeRequest>::new(topics + FIELDS))
             .apply_max_message_size_config(Some(LARGEST_SUBSCRIPTION), None);
         let opened = grpc.server_streaming(Streaming(Some(open)), request);
         let opened = tokio::time::timeout(self.limits.request_time, opened).await;
-        opened.unwrap_or_else(|_| took_too_long())
+        let opened = opened.unwrap_or_else(|_| took_too_long());
+        opened.map(|body| Kept::body(body, room, None))
     }
 }
+
+/// Brings an answer's place from where the answer is made to where it is sent.
+#[derive(Clone)]
+struct Placed(Room);
 
 /// Makes a method of [`Api`] a service.
 struct Method<F> {
@@ -251,7 +269,9 @@ where
             drop(answer);
             let place = client.place(api.answers.clone()).await?;
             let mut response = tonic::Response::new(method(api, ask).await?);
-            response.extensions_mut().insert(Arc::new(place));
+            response
+                .extensions_mut()
+                .insert(Placed(Room::of(Some(place))));
             Ok(response)
         })
     }

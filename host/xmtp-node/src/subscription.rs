@@ -2,21 +2,32 @@
 //! in order. It reads as fast as the client takes, and nothing is kept for a slow one: what it missed is in the database.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::api::refuse;
+use crate::api::{Client, Room, SMALL, refuse};
 use crate::proto::mls::SubscribeFilter;
 use crate::store::{Feed, Live, Store};
 
 /// How many topics are looked at in one question to the database.
 const AT_ONCE: usize = 256;
+
+/// Whose a subscription is, and what it takes up there.
+pub(crate) struct Keeper {
+    pub(crate) client: Arc<Client>,
+    /// Places for large answers of all clients.
+    pub(crate) answers: Arc<Semaphore>,
+    /// Its own, while it hands out something large.
+    pub(crate) room: Room,
+    pub(crate) _place: OwnedSemaphorePermit,
+}
 
 /// An open subscription.
 pub(crate) struct Subscription<M> {
@@ -28,7 +39,7 @@ pub(crate) struct Subscription<M> {
     /// The topics whose rows after the cursor are still to be read.
     behind: VecDeque<Bytes>,
     ready: VecDeque<M>,
-    _place: OwnedSemaphorePermit,
+    keeper: Keeper,
 }
 
 impl<M: Feed> Subscription<M> {
@@ -37,7 +48,7 @@ impl<M: Feed> Subscription<M> {
         store: Store,
         stop: CancellationToken,
         filters: Vec<SubscribeFilter>,
-        place: OwnedSemaphorePermit,
+        keeper: Keeper,
     ) -> Self {
         let mut cursors = HashMap::with_capacity(filters.len());
         for filter in filters {
@@ -52,7 +63,7 @@ impl<M: Feed> Subscription<M> {
             behind: cursors.keys().cloned().collect(),
             cursors,
             ready: VecDeque::new(),
-            _place: place,
+            keeper,
         }
     }
 
@@ -80,6 +91,8 @@ impl<M: Feed> Subscription<M> {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(message);
             }
+            // Nothing is asked for before all that was handed out has left.
+            self.keeper.room.set(None);
             if !self.behind.is_empty() {
                 self.catch_up().await?;
                 continue;
@@ -102,7 +115,19 @@ impl<M: Feed> Subscription<M> {
             .take(AT_ONCE)
             .map(|topic| (topic.clone(), self.cursors.get(topic).copied().unwrap_or(0)))
             .collect();
-        let pages = self.store.catch_up::<M>(topics).await.map_err(refuse)?;
+        let read = self.store.catch_up::<M>(topics.clone());
+        let mut pages = read.await.map_err(refuse)?;
+        if pages.iter().map(|paged| paged.bytes).sum::<usize>() > SMALL {
+            // It waits for room without what it read, as every large answer.
+            drop(pages);
+            let Keeper {
+                client, answers, ..
+            } = &self.keeper;
+            let place = client.clone().place(answers.clone()).await?;
+            self.keeper.room.set(Some(place));
+            let again = self.store.catch_up::<M>(topics);
+            pages = again.await.map_err(refuse)?;
+        }
         for paged in pages {
             let Some(topic) = self.behind.pop_front() else {
                 break;

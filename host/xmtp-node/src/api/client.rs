@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ use crate::rate::Share;
 
 /// Requests of one connection at once.
 const AT_ONCE: usize = 16;
-/// How much of an answer is handed to HTTP/2 at once.
+/// How much of an answer is handed to HTTP/2 at once, and how much longer the client may take for each that it took. Who
+/// reads half a megabit a second is slow, and is not cut off.
 const PIECE: usize = 64 * 1024;
+const PIECE_TIME: Duration = Duration::from_secs(1);
 /// How often in the time of a request it is looked whether large answers are read.
 const LOOKS: u32 = 8;
 
@@ -31,7 +33,7 @@ pub(crate) struct Client {
     pub(super) subscriptions: Arc<Semaphore>,
     /// How long a large answer may wait to be read.
     patience: Duration,
-    /// When the large answers began that are not read to their ends, by their numbers.
+    /// Until when the large answers that were begun have to be read, by their numbers.
     unread: Mutex<(u64, BTreeMap<u64, Instant>)>,
 }
 
@@ -50,17 +52,15 @@ impl Client {
     pub(crate) async fn stalls(&self) {
         loop {
             tokio::time::sleep(self.patience / LOOKS).await;
-            let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-            // Numbers rise with time, so the first is the oldest.
-            let oldest = unread.1.first_key_value();
-            if oldest.is_some_and(|(_, began)| began.elapsed() > self.patience) {
+            let now = Instant::now();
+            if lock(&self.unread).1.values().any(|until| *until < now) {
                 return;
             }
         }
     }
 
     /// Waits until the client may have another large answer, and until there is room for one among those of all clients.
-    pub(super) async fn place(self: Arc<Self>, common: Arc<Semaphore>) -> Result<Place, Status> {
+    pub(crate) async fn place(self: Arc<Self>, common: Arc<Semaphore>) -> Result<Place, Status> {
         let closed = |_| Status::unavailable("the node is shutting down");
         let places = (
             self.share
@@ -72,10 +72,10 @@ impl Client {
             common.acquire_owned().await.map_err(closed)?,
         );
         let number = {
-            let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut unread = lock(&self.unread);
             let number = unread.0;
             unread.0 += 1;
-            unread.1.insert(number, Instant::now());
+            unread.1.insert(number, Instant::now() + self.patience);
             number
         };
         Ok(Place {
@@ -87,39 +87,66 @@ impl Client {
 }
 
 /// Room for one large answer.
-pub(super) struct Place {
+pub(crate) struct Place {
     client: Arc<Client>,
     number: u64,
     _places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
+impl Place {
+    /// Notes that the client took some of the answer.
+    fn moves(&self) {
+        if let Some(until) = lock(&self.client.unread).1.get_mut(&self.number) {
+            *until += PIECE_TIME;
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        let unread = self.client.unread.lock();
-        let mut unread = unread.unwrap_or_else(PoisonError::into_inner);
-        unread.1.remove(&self.number);
+        lock(&self.client.unread).1.remove(&self.number);
     }
+}
+
+/// Where an answer keeps its place. A subscription has one only while it hands out something large.
+#[derive(Clone, Default)]
+pub(crate) struct Room(Arc<Mutex<Option<Place>>>);
+
+impl Room {
+    pub(super) fn of(place: Option<Place>) -> Self {
+        Self(Arc::new(Mutex::new(place)))
+    }
+
+    pub(crate) fn set(&self, place: Option<Place>) {
+        *lock(&self.0) = place;
+    }
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An answer, and what it holds until it is read. It leaves in small pieces, each when the client has room for some of it:
 /// a large one would lie with HTTP/2 instead, where nobody counts it.
-pub(super) struct Kept<T> {
+pub(super) struct Kept {
     body: Body,
     rest: Bytes,
-    _held: T,
+    room: Room,
+    _own: Option<OwnedSemaphorePermit>,
 }
 
-impl<T: Send + Unpin + 'static> Kept<T> {
-    pub(super) fn body(body: Body, held: T) -> Body {
+impl Kept {
+    pub(super) fn body(body: Body, room: Room, own: Option<OwnedSemaphorePermit>) -> Body {
         Body::new(Self {
             body,
             rest: Bytes::new(),
-            _held: held,
+            room,
+            _own: own,
         })
     }
 }
 
-impl<T: Unpin> hyper::body::Body for Kept<T> {
+impl hyper::body::Body for Kept {
     type Data = Bytes;
     type Error = Status;
 
@@ -136,11 +163,55 @@ impl<T: Unpin> hyper::body::Body for Kept<T> {
                 ended => return Poll::Ready(ended),
             }
         }
+        if let Some(place) = lock(&self.room.0).as_ref() {
+            place.moves();
+        }
         let piece = self.rest.len().min(PIECE);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {
         self.rest.is_empty() && self.body.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::body::Body as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_slowly_is_given_time_and_who_does_not_read_is_not() {
+        let limits = NodeLimits {
+            request_time: Duration::from_secs(1),
+            ..NodeLimits::default()
+        };
+        let share = Arc::new(Share::new(limits.local_rate, std::time::Instant::now()));
+        let client = Arc::new(Client::new(share, &limits));
+        let common = Arc::new(Semaphore::new(2));
+        let until = || lock(&client.unread).1.values().copied().collect::<Vec<_>>();
+        let place = client.clone().place(common.clone()).await.expect("room");
+        let _other = client.clone().place(common.clone()).await.expect("room");
+        let begun = until();
+
+        let text = "x".repeat(2 * PIECE + 1);
+        let room = Room::of(Some(place));
+        let mut body = Kept::body(Body::new(text.clone()), room, None);
+        let mut read = 0;
+        while !body.is_end_stream() {
+            let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+            let piece = next.await.expect("more").expect("a piece");
+            let length = piece.into_data().expect("data").len();
+            assert!(length <= PIECE, "{length}");
+            read += length;
+        }
+        assert_eq!(read, text.len());
+        assert_eq!(until(), [begun[0] + 3 * PIECE_TIME, begun[1]]);
+        assert_eq!(common.available_permits(), 0);
+        drop(body);
+        assert_eq!(until(), [begun[1]]);
+        assert_eq!(common.available_permits(), 1);
+        client.stalls().await;
     }
 }

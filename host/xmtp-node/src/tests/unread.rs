@@ -84,23 +84,85 @@ async fn who_does_not_read_its_answers_gets_few_and_is_cut_off() {
     assert_eq!(begun.len(), 8, "large answers of one client at once");
     // Meanwhile, and after it, everybody else is answered.
     assert_eq!(client.everything(b"group").await.len(), 1);
-    for mut body in begun {
-        let ended = async {
-            loop {
-                let frame = std::future::poll_fn(|context| {
-                    hyper::body::Body::poll_frame(Pin::new(&mut body), context)
-                });
-                match frame.await {
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) => return,
-                    None => panic!("it was read to its end"),
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), ended)
-            .await
-            .expect("it was never cut off");
+    for body in begun {
+        is_cut_off(body).await;
     }
+}
+
+#[tokio::test]
+async fn who_does_not_read_what_it_subscribed_to_is_cut_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(&folder);
+    config.limits.request_time = Duration::from_secs(2);
+    let (node, client) = start(config).await;
+    let large = message(b"group", &vec![7; 3_000_000]);
+    client.send(&[large]).await.expect("sent");
+    // Somebody with a subscription like it, who reads.
+    let mut stream = client
+        .subscribe::<GroupMessage>("SubscribeGroupMessages", &[(b"group", 0)])
+        .await
+        .expect("a subscription");
+
+    let hostile = Client::with_window(node.address(), 1).await;
+    let hostile = hostile.expect("a node that listens");
+    let mut begun = Vec::new();
+    for _ in 0..12 {
+        let path = format!("{MLS}SubscribeGroupMessages");
+        let body = Body::new("\0\0\0\0\x09\x0a\x07\x0a\x05group".to_owned());
+        let answer = hostile.raw(&path, &[], body).await.expect("an answer");
+        assert!(Status::from_header_map(answer.headers()).is_none());
+        begun.push(answer.into_body());
+    }
+    for body in begun {
+        is_cut_off(body).await;
+    }
+    for _ in 0..2 {
+        let heard = next(&mut stream).await.v1.expect("version 1");
+        assert!(heard.data.len() > 1_000_000);
+        let large = message(b"group", &vec![8; 2_000_000]);
+        client.send(&[large]).await.expect("sent");
+    }
+}
+
+#[tokio::test]
+async fn who_reads_what_it_subscribed_to_gives_its_places_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_node, client) = start(config(&folder)).await;
+    let large = message(b"group", &vec![7; 3_000_000]);
+    client
+        .send(std::slice::from_ref(&large))
+        .await
+        .expect("sent");
+    // More than there are places, each of them open for as long as the others.
+    let mut open = Vec::new();
+    for _ in 0..12 {
+        let mut stream = client
+            .subscribe::<GroupMessage>("SubscribeGroupMessages", &[(b"group", 0)])
+            .await
+            .expect("a subscription");
+        let heard = next(&mut stream).await.v1.expect("version 1");
+        assert_eq!(heard.data, large);
+        open.push(stream);
+    }
+}
+
+/// Waits until an answer ends without having been read to its end.
+async fn is_cut_off(mut body: Body) {
+    let ended = async {
+        loop {
+            let frame = std::future::poll_fn(|context| {
+                hyper::body::Body::poll_frame(Pin::new(&mut body), context)
+            });
+            match frame.await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return,
+                None => panic!("it was read to its end"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ended)
+        .await
+        .expect("it was never cut off");
 }
 
 #[tokio::test]
