@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use coworker_host::transport::xmtp::INDEX;
 use serde_json::Value;
 
-use super::network::{Member, Node, node_program};
+use super::network::{Member, Node, config_with, node_program, sidecar};
 use crate::support::Place;
 
 /// A home that has a Node.js and no client.
@@ -155,4 +155,74 @@ fn npm_brings_the_packages_of_the_lockfile() {
         "{done}"
     );
     runs(place);
+}
+
+/// Copies a folder and all below it.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.expect("cp runs").success());
+}
+
+#[test]
+fn a_module_for_a_newer_c_library_is_told_with_what_to_do() {
+    let place = Place::with_home();
+    let folder = place.path("sidecar");
+    copy(&sidecar(), &folder);
+    let config = config_with("ann", "127.0.0.1:9", &folder);
+    place.write("home/config.toml", config);
+    place.mode("home/config.toml", 0o600);
+    let asked = |words: &[&str], list: fn(&Value) -> &Value, name: &str| {
+        let output = place.command(&[&["--json"], words].concat()).output();
+        let output = output.expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let first = serde_json::Deserializer::from_str(&told).into_iter().next();
+        let first: Value = first.expect("a document").expect("JSON");
+        let checks = list(&first).as_array().expect("a list").clone();
+        let row = |row: &Value| row["check"].as_str().is_some_and(|it| it.contains(name));
+        let row = checks.into_iter().find(row);
+        row.unwrap_or_else(|| panic!("no {name}: {told}"))
+    };
+    let status = |name: &str| asked(&["bridge", "status"], |told| &told["checks"], name);
+    let doctor = |name: &str| asked(&["doctor"], |told| told, name);
+    let well = status("c library");
+    assert_eq!(well["ok"], true, "{well}");
+    let detail = well["detail"].as_str().expect("text").to_owned();
+    assert!(
+        detail.starts_with("glibc 2.") && detail.contains("needs 2.34 or newer"),
+        "{detail}"
+    );
+
+    // The same module, but for a version that is nowhere yet.
+    let bindings = folder.join("node_modules/@xmtp/node-bindings/dist");
+    let modules = std::fs::read_dir(&bindings).expect("a folder").flatten();
+    let mut modules = modules.map(|entry| entry.path());
+    let module = modules.find(|path| path.extension().is_some_and(|it| it == "node"));
+    let module = module.expect("a native module");
+    let mut bytes = std::fs::read(&module).expect("it is there");
+    let (from, to) = (b"GLIBC_2.34\0", b"GLIBC_2.99\0");
+    let names = (0..bytes.len()).filter(|at| bytes[*at] == from[0]);
+    let at = names.into_iter().find(|at| bytes[*at..].starts_with(from));
+    let at = at.expect("what it needs");
+    bytes[at..at + to.len()].copy_from_slice(to);
+    std::fs::write(&module, bytes).expect("ours");
+
+    for row in [status("c library"), doctor("c library")] {
+        assert_eq!(row["ok"], false, "{row}");
+        let detail = row["detail"].as_str().expect("text");
+        assert!(detail.contains("needs 2.99 or newer"), "{row}");
+        assert!(
+            row["hint"]
+                .as_str()
+                .is_some_and(|it| it.contains("newer release")),
+            "{row}"
+        );
+    }
+    let client = status("xmtp client");
+    assert_eq!(client["ok"], false, "{client}");
+    assert!(
+        client["hint"]
+            .as_str()
+            .is_some_and(|it| it.contains("newer C library")),
+        "{client}"
+    );
 }

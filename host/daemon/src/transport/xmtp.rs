@@ -9,6 +9,7 @@ mod consent;
 mod cursor;
 mod frame;
 mod install;
+mod libc;
 mod pace;
 mod process;
 mod program;

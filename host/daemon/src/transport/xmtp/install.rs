@@ -11,8 +11,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha512};
 use tokio::process::Command;
 
+use super::libc::{self, Library};
 use super::program::{INDEX, LOCK, NodeProgram, PACKAGE, SUPPORTED, SidecarFolder};
-use super::status::Trouble;
+use super::status::{Trouble, telling};
 use crate::home::{Home, HomeError};
 use crate::report::printable;
 
@@ -96,6 +97,9 @@ pub async fn install(
     progress: impl Fn(String),
 ) -> Result<PathBuf, InstallError> {
     let folder = SidecarFolder::locate(home, None).path;
+    if let Some(library) = Library::here(Some(node)).await {
+        library.suits_pinned().map_err(InstallError::Unusable)?;
+    }
     let fresh = folder.with_extension("new");
     home.make_folder(&home.xmtp())?;
     remove(&fresh)?;
@@ -319,8 +323,9 @@ async fn load(folder: &Path, node: &NodeProgram) -> Result<(), Trouble> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    let telling = words.lines().find(|line| line.contains("Error"));
-    Err(Trouble::read(&printable(telling.unwrap_or(&words))))
+    Err(Trouble::read(&printable(
+        telling(&words).unwrap_or_default(),
+    )))
 }
 
 /// Looks at everything that the sidecar needs.
@@ -340,14 +345,7 @@ pub async fn examine(home: &Home, sidecar: &SidecarFolder, named: Option<&Path>)
         }
         Err(trouble) => wrong("node", trouble),
     });
-    if let Some(version) = c_library().await {
-        found.push(Finding {
-            what: "c library",
-            is_well: true,
-            detail: version,
-            hint: None,
-        });
-    }
+    found.extend(libc::examine(node.as_ref().ok(), &sidecar.path.join(BINDINGS)).await);
     let prepared = sidecar.prepare(home);
     found.push(match (&prepared, &node) {
         (Err(trouble), _) => wrong("xmtp client", trouble),
@@ -377,18 +375,6 @@ fn wrong(what: &'static str, trouble: &Trouble) -> Finding {
         detail: trouble.why.clone(),
         hint: trouble.hint.map(str::to_owned),
     }
-}
-
-/// Returns the C library and its version, where the system says so.
-async fn c_library() -> Option<String> {
-    let output = Command::new("getconf")
-        .arg("GNU_LIBC_VERSION")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Some(printable(&text)).filter(|text| !text.is_empty())
 }
 
 fn make(folder: &Path) -> Result<(), InstallError> {
@@ -438,4 +424,65 @@ fn size_of(folder: &Path) -> u64 {
         Err(_) => 0,
     };
     entries.flatten().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packs a package whose scripts each leave a file behind.
+    fn pack(folder: &Path) {
+        let package = folder.join("package");
+        std::fs::create_dir(&package).expect("ours");
+        let leave = |name: &str| format!("node -e \"fs.writeFileSync('ran-{name}','')\"");
+        let scripts: Vec<String> = ["preinstall", "install", "postinstall", "prepare"]
+            .iter()
+            .map(|name| format!("{:?}: {:?}", name, leave(name)))
+            .collect();
+        let text = format!(
+            "{{\"name\":\"eager\",\"version\":\"1.0.0\",\"scripts\":{{{}}}}}",
+            scripts.join(",")
+        );
+        std::fs::write(package.join("package.json"), text).expect("ours");
+        run(folder, "tar", &["-czf", "eager.tgz", "package"]);
+    }
+
+    fn run(folder: &Path, program: &str, arguments: &[&str]) {
+        let mut command = std::process::Command::new(program);
+        let output = command.args(arguments).current_dir(folder).output();
+        let output = output.expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {told}");
+    }
+
+    /// Returns which scripts ran.
+    fn ran(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("ran-")).collect()
+    }
+
+    #[tokio::test]
+    async fn no_script_of_a_package_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        pack(folder);
+        let own = "{\"name\":\"own\",\"private\":true,\"dependencies\":{\"eager\":\"file:eager.tgz\"},\
+            \"scripts\":{\"postinstall\":\"node -e \\\"fs.writeFileSync('ran-own','')\\\"\"}}";
+        std::fs::write(folder.join("package.json"), own).expect("ours");
+        let quiet = ["--offline", "--no-audit", "--no-fund"];
+        let lock = ["install", "--package-lock-only", "--ignore-scripts"];
+        run(folder, "npm", &[&lock[..], &quiet].concat());
+        let installed = folder.join("node_modules/eager");
+
+        // Without what is tested they do run, else this would show nothing.
+        run(folder, "npm", &[&["ci"][..], &quiet].concat());
+        assert_eq!(ran(folder), ["ran-own"]);
+        std::fs::remove_file(folder.join("ran-own")).expect("it ran");
+
+        let node = NodeProgram::find(None, folder).await.expect("a Node.js");
+        download(folder, &node, &|_| {}).await.expect("installed");
+        assert!(installed.join("package.json").is_file());
+        assert_eq!((ran(folder), ran(&installed)), (Vec::new(), Vec::new()));
+    }
 }

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::frame::{Frame, LONGEST, Order};
-use super::status::Trouble;
+use super::status::{Trouble, telling};
 use crate::report::printable;
 use crate::tasks::Tasks;
 
@@ -198,7 +198,7 @@ async fn read(stdout: ChildStdout, frames: mpsc::Sender<Result<Frame, String>>) 
     }
 }
 
-/// Returns the line of the log that says what is wrong. Node.js says that in one line among many that say where.
+/// Returns the line of the log that says what is wrong.
 fn last_words(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
@@ -207,11 +207,6 @@ fn last_words(log: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(WORDS.0).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    // The one that is left out is said at every start by a client that works.
-    let mut lines = text
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.contains("sqlcipherCodecAttach"));
-    let telling = lines.clone().find(|line| line.contains("Error"));
-    let line = telling.or_else(|| lines.next_back())?;
+    let line = telling(&text)?;
     Some(printable(line).chars().take(WORDS.1).collect())
 }

@@ -164,13 +164,13 @@ impl Trouble {
         }
     }
 
-    /// Reads the last words of a sidecar.
+    /// Reads the last words of a sidecar, one line as [`telling`] finds it.
     pub(super) fn read(words: &str) -> Self {
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         if has(&["GLIBC_"]) {
             Self::missing(
                 words,
-                "the client's native module needs a newer C library than this system has (2.34)",
+                "the client's native module needs a newer C library than this system has: `coworker-host doctor` compares them",
             )
         } else if has(&[
             "ERR_MODULE_NOT_FOUND",
@@ -212,6 +212,29 @@ impl Trouble {
     }
 }
 
+/// Returns the line that says what is wrong, among the many of Node.js that say where. A module that cannot be loaded has
+/// its reason at the end of a chain of others.
+pub(super) fn telling(words: &str) -> Option<&str> {
+    let mut lines = words
+        .lines()
+        .map(str::trim)
+        // This one is said at every start by a client that works.
+        .filter(|line| !line.is_empty() && !line.contains("sqlcipherCodecAttach"));
+    let with = |part: &str| lines.clone().find(|line| line.contains(part));
+    let line = with("GLIBC_")
+        .or_else(|| with("Error: "))
+        .or_else(|| with("Error ["))
+        .or_else(|| with("Error"))
+        .or_else(|| lines.next_back())?;
+    let before = ["[cause]: ", "cause: "];
+    Some(
+        before
+            .iter()
+            .find_map(|before| line.strip_prefix(before))
+            .unwrap_or(line),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +259,36 @@ mod tests {
             let trouble = Trouble::read(words);
             assert_eq!(trouble.state, state, "{words}");
             assert!(trouble.hint.unwrap_or_default().contains(hint), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_line_that_tells_is_found_among_those_that_say_where() {
+        let chain = "file:///sidecar/dist/index.js:567\n    throw new Error(\n          ^\n\n\
+            Error: Cannot find native binding. Try again\n    at file:///sidecar/dist/index.js:567:11 {\n\
+              [cause]: Error: Cannot find module 'bindings'\n    code: 'MODULE_NOT_FOUND',\n\
+                cause: Error: /lib/libc.so.6: version `GLIBC_2.99' not found (required by x.node)\n  }\n";
+        let told = telling(chain).expect("a line");
+        assert_eq!(
+            told,
+            "Error: /lib/libc.so.6: version `GLIBC_2.99' not found (required by x.node)"
+        );
+        assert_eq!(Trouble::read(told).state, State::Missing);
+        let without = chain.replace("GLIBC_2.99", "something");
+        assert_eq!(
+            telling(&without),
+            Some("Error: Cannot find native binding. Try again")
+        );
+        for (words, line) in [
+            (
+                "node:internal\n    throw new E()\nError [ERR_MODULE_NOT_FOUND]: Cannot\n  at x",
+                Some("Error [ERR_MODULE_NOT_FOUND]: Cannot"),
+            ),
+            ("first\n\n last \n\n", Some("last")),
+            ("sqlcipherCodecAttach: no codec\n", None),
+            ("", None),
+        ] {
+            assert_eq!(telling(words), line, "{words}");
         }
     }
 }
