@@ -1,6 +1,5 @@
 //! `serve`: the host itself, from the first line to the second signal.
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,13 +83,13 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
     }
     tokio::select! {
         told = tell(context, &server) => told?,
-        () = signals.next() => return leave(server.shutdown(), &mut signals).await,
+        () = signals.next() => return leave(server, &mut signals).await,
     }
     tokio::select! {
         () = server.stop_requested() => {}
         () = signals.next() => context.ui.advise("finishing what is under way; press Ctrl-C again to leave at once"),
     }
-    leave(server.shutdown(), &mut signals).await
+    leave(server, &mut signals).await
 }
 
 /// Puts what the command line says about the network over what the file says, and what is there under both. Returns what
@@ -206,15 +205,17 @@ async fn consent(ui: &Ui, server: &Server) -> Result<(), Failure> {
 }
 
 /// Waits for the work to end, or for a second signal.
-async fn leave(
-    ending: impl Future<Output = Result<(), Failure>>,
-    signals: &mut Signals,
-) -> Result<(), Failure> {
+async fn leave(server: Server, signals: &mut Signals) -> Result<(), Failure> {
+    let host = server.host().clone();
     tokio::select! {
-        ended = ending => ended,
-        () = signals.next() => Err(Failure::failed("left before everything was finished")
-            .cause("a second signal came")
-            .hint("nothing that was acknowledged is lost: it is taken up at the next start")),
+        ended = server.shutdown() => ended,
+        () = signals.next() => {
+            // A guest that computes would look for its timers after they are gone.
+            host.background.close().await;
+            Err(Failure::failed("left before everything was finished")
+                .cause("a second signal came")
+                .hint("nothing that was acknowledged is lost: it is taken up at the next start"))
+        }
     }
 }
 
