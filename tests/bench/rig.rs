@@ -84,7 +84,9 @@ impl Rig {
         config.host.name = "bench".to_owned();
         let home = Home::create(&dir.path().join("home")).expect("a home");
         before.write(&home).await;
-        let opened = OpenHome::open(home, config).expect("nobody else is here");
+        let opened = OpenHome::open(home, config)
+            .await
+            .expect("nobody else is here");
         let (inbox, receiver) = mpsc::channel(64);
         let (outbox, mut sent) = mpsc::channel::<coworker_host::transport::Outgoing>(1_024);
         let link = Link {

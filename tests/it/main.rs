@@ -33,6 +33,7 @@ mod pairs;
 mod peer;
 mod refusals;
 mod release;
+mod sealed;
 mod support;
 mod swap;
 mod terminal;

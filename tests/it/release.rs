@@ -39,7 +39,9 @@ impl Rig {
         let config = Config::load(&home.config_file(), &[])
             .expect("a configuration")
             .config;
-        let opened = OpenHome::open(home, config).expect("nobody else is here");
+        let opened = OpenHome::open(home, config)
+            .await
+            .expect("nobody else is here");
         let (inbox, receiver) = mpsc::channel(64);
         let (outbox, sent) = mpsc::channel(64);
         let link = Link {

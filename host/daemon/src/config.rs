@@ -76,6 +76,12 @@ pub struct HostConfig {
     /// Who answers for models where a skill names nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The variable of the environment that holds the home's passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_env: Option<String>,
+    /// The command that prints the home's passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_command: Option<String>,
 }
 
 /// `[peers]`.
@@ -203,6 +209,8 @@ impl Default for HostConfig {
             live_instances: 64,
             transport: None,
             provider: None,
+            passphrase_env: None,
+            passphrase_command: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod error;
 mod identity;
 mod safety;
+mod seal;
 mod wallet;
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -17,6 +18,7 @@ use crate::clock;
 
 pub use error::HomeError;
 pub use identity::{Identity, fingerprint, verify};
+pub use seal::Seal;
 pub use wallet::{Wallet, hex};
 
 /// The folder's name under the user's own folder.
@@ -25,9 +27,11 @@ const DEFAULT: &str = ".coworker-host";
 const FOLDERS: [&str; 4] = ["skills", "approved", "cache", "logs"];
 
 /// A home that was found safe. Clones name the same folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    /// Open, where the home is encrypted.
+    seal: Option<Seal>,
 }
 
 /// The right to serve a home. Released when dropped, and by the system when the process dies.
@@ -79,7 +83,7 @@ impl Home {
         }
         let root = safety::check(&given)?;
         safety::close_to_others(&root)?;
-        Ok(Self { root })
+        Ok(Self { root, seal: None })
     }
 
     /// Takes the home for this process, or says who has it.

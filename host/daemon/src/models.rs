@@ -10,7 +10,7 @@ mod port;
 
 mod anthropic;
 mod choice;
-mod key;
+pub(crate) mod key;
 mod openai;
 mod provider;
 mod question;

@@ -123,7 +123,7 @@ async fn open(
     config: Config,
     options: HostOptions,
 ) -> Result<(Arc<Host>, Link), Failure> {
-    let opened = OpenHome::open(home, config)?;
+    let opened = OpenHome::open(home, config).await?;
     let link = link::open(&opened, options.serving).await?;
     let host = Host::open(opened, &link, options).await?;
     Ok((host, link))

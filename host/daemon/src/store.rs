@@ -13,6 +13,8 @@ use coworker_core::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::home::Seal;
+
 mod along;
 mod approvals;
 mod asked;
@@ -35,6 +37,7 @@ mod places;
 mod probes;
 mod proposals;
 mod retention;
+mod sealed;
 mod state;
 mod tasks;
 mod thread;
@@ -78,6 +81,8 @@ pub struct StoreOptions {
     pub max_size: Option<Bytes>,
     /// How long a repeated request gets the recorded answer.
     pub answers: Duration,
+    /// What was said is kept under this.
+    pub seal: Option<Seal>,
 }
 
 impl Default for StoreOptions {
@@ -87,6 +92,7 @@ impl Default for StoreOptions {
             patience: Duration::from_secs(2),
             max_size: None,
             answers: Duration::from_secs(24 * 3_600),
+            seal: None,
         }
     }
 }
@@ -286,7 +292,8 @@ fn prepare(
     }
     // What is only in memory stays there, however much it is.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    migrations::migrate(connection, path)
+    migrations::migrate(connection, path)?;
+    sealed::prepare(connection, options.seal.clone())
 }
 
 #[cfg(test)]

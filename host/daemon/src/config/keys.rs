@@ -46,6 +46,14 @@ const KEYS: &[(&str, &str)] = &[
         "Who answers for models where a skill names nobody; without it, the first of `[llm.NAME]`, or whoever's key is in the environment",
     ),
     (
+        "host.passphrase_env",
+        "The variable of the environment that holds a passphrase; with it or `host.passphrase_command`, the home is encrypted from its next start: the host's keys, what was said, skills' logs and state",
+    ),
+    (
+        "host.passphrase_command",
+        "The command that prints that passphrase, run when the home is opened",
+    ),
+    (
         "peers.auto_grant",
         "What a peer's trust request gets without you: `none`, or `known` (tier 1)",
     ),

@@ -203,14 +203,19 @@ impl ProviderConfig {
 }
 
 impl Config {
-    /// Checks what can be wrong with providers beyond the types of values.
+    /// Checks what can be wrong with keys and providers beyond the types of values.
     pub(super) fn check_llm(&self) -> Result<(), ConfigError> {
         for (name, provider) in &self.llm {
             if let Err((key, message)) = check(name, provider) {
                 return Err(wrong(format!("llm.{name}.{key}"), message));
             }
         }
-        match &self.host.provider {
+        let host = &self.host;
+        if host.passphrase_env.is_some() && host.passphrase_command.is_some() {
+            let message = "say once where the passphrase is: passphrase_env or passphrase_command";
+            return Err(wrong("host.passphrase_env".to_owned(), message.to_owned()));
+        }
+        match &host.provider {
             Some(name) if !self.llm.contains_key(name) && ProviderKind::named(name).is_none() => {
                 let message = format!("there is no provider `{name}`: add a section [llm.{name}]");
                 Err(wrong("host.provider".to_owned(), message))

@@ -76,6 +76,8 @@ fn what_is_documented_is_what_is_read() {
     config.loopback.dir = Some("/somewhere".into());
     config.host.transport = Some(config.transport());
     config.host.provider = Some("somebody".to_owned());
+    config.host.passphrase_env = Some("PASSPHRASE".to_owned());
+    config.host.passphrase_command = Some("pass".to_owned());
     config.llm.insert("NAME".to_owned(), whole_provider());
     config.budget = whole_budget();
     config.xmtp.env = Some(config.xmtp.env());

@@ -42,6 +42,14 @@ pub enum HomeError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The home is encrypted, and does not open.
+    #[error("the seal {} does not open: {why}", .path.display())]
+    Seal {
+        /// The file that the home's key lies in.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
     /// The system refused.
     #[error("cannot {doing} {}", .path.display())]
     Io {
@@ -73,6 +81,9 @@ impl HomeError {
             Self::Unsafe { hint, .. } => hint.clone(),
             Self::Locked { .. } => {
                 "stop the other coworker-host, or name another home with --home DIR".to_owned()
+            }
+            Self::Seal { .. } => {
+                "give the passphrase that the home was encrypted with: `passphrase_env` or `passphrase_command` under [host]".to_owned()
             }
             Self::Key { path, .. } => format!(
                 "restore {} from a backup; without it, peers know this host no longer",

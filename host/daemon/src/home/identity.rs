@@ -55,7 +55,7 @@ impl Identity {
 
     pub(super) fn load(home: &Home) -> Result<Self, HomeError> {
         let path = home.identity_key();
-        let bytes = read_key(&path)?;
+        let bytes = home.read_key(&path)?;
         let secret = bytes.as_slice().try_into().map_err(|_| HomeError::Key {
             path,
             why: "it is not 32 bytes long",
@@ -64,7 +64,7 @@ impl Identity {
     }
 
     pub(super) fn store(&self, home: &Home) -> Result<(), HomeError> {
-        home.write_new(&home.identity_key(), self.key.as_bytes())
+        home.write_key(&home.identity_key(), self.key.as_bytes())
     }
 }
 
@@ -75,8 +75,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Reads the file of a key, if it is ours and nobody else may read it.
-pub(super) fn read_key(path: &Path) -> Result<Vec<u8>, HomeError> {
+/// Reads a file that holds a secret, if it is ours and nobody else may read it.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, HomeError> {
     let bad = |why| HomeError::Key {
         path: path.to_owned(),
         why,

@@ -6,7 +6,6 @@ use std::fmt;
 use k256::ecdsa::SigningKey;
 use sha3::{Digest, Keccak256};
 
-use super::identity::read_key;
 use super::{Home, HomeError};
 use crate::clock;
 
@@ -52,14 +51,14 @@ impl Wallet {
         if !super::exists(&path)? {
             let wallet = Self::generate();
             let text = format!("{}\n", hex(&wallet.key.to_bytes()));
-            home.write_new(&path, text.as_bytes())?;
+            home.write_key(&path, text.as_bytes())?;
             return Ok(wallet);
         }
         let bad = |why| HomeError::Key {
             path: path.clone(),
             why,
         };
-        let bytes = read_key(&path)?;
+        let bytes = home.read_key(&path)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not text"))?;
         let text = text.trim().trim_start_matches("0x");
         let secret = unhex(text).ok_or_else(|| bad("it is not 64 hexadecimal digits"))?;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use coworker_core::Bytes;
+use coworker_core::{Bytes, Secret};
 
 use crate::config::Config;
 use crate::home::{Home, HomeLock, Identity};
+use crate::models::key::{Key, Source};
+use crate::port;
 use crate::report::Failure;
 use crate::store::{Store, StoreOptions};
 use crate::tasks::Tasks;
@@ -28,15 +30,23 @@ pub struct OpenHome {
 }
 
 impl OpenHome {
-    /// Takes a home and opens what is in it.
-    pub fn open(home: Home, config: Config) -> Result<Self, Failure> {
+    /// Takes a home and opens what is in it, with the owner's passphrase if there is one.
+    pub async fn open(mut home: Home, config: Config) -> Result<Self, Failure> {
         let lock = home.lock()?;
+        if let Some(passphrase) = passphrase(&config).await? {
+            home = tokio::task::spawn_blocking(move || home.unseal(&passphrase).map(|()| home))
+                .await
+                .map_err(|error| {
+                    Failure::internal("the home was not opened").caused_by(&error)
+                })??;
+        }
         let identity = Arc::new(home.identity()?);
         let kept = &config.retention;
         let options = StoreOptions {
             answers: kept.answers.0,
             // What is delivered is erased early beyond `size`; twice that is the hard stop.
             max_size: Some(Bytes(kept.size.0.saturating_mul(2))),
+            seal: home.seal().cloned(),
             ..StoreOptions::default()
         };
         let store = Store::open(&home.store(), options)?;
@@ -49,4 +59,22 @@ impl OpenHome {
             lock,
         })
     }
+}
+
+/// Returns the home's passphrase, if the configuration says where it is.
+async fn passphrase(config: &Config) -> Result<Option<Secret>, Failure> {
+    let host = &config.host;
+    let source = match (&host.passphrase_env, &host.passphrase_command) {
+        (None, None) => return Ok(None),
+        (_, Some(line)) => Source::Command(line.clone()),
+        (Some(name), None) => Source::Env(name.clone()),
+    };
+    Key::new(source, port::http::environment())
+        .get()
+        .await
+        .map_err(|why| {
+            Failure::config("the home's passphrase is not there")
+                .cause(why)
+                .hint("see `passphrase_env` and `passphrase_command` under [host]")
+        })
 }

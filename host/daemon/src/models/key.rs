@@ -1,5 +1,5 @@
-//! The keys of providers: where they are, whether they are there, and the one way to read them. A key leaves this file
-//! only inside a header that is marked as sensitive.
+//! The keys of providers, and the home's passphrase: where they are, whether they are there, and the one way to read them.
+//! A provider's key leaves this file only inside a header that is marked as sensitive.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The provider needs none.
     Nowhere,
     /// In a variable of the environment, which was read when the host began.
@@ -32,7 +32,7 @@ pub(super) enum Source {
 }
 
 /// A provider's key.
-pub(super) struct Key {
+pub(crate) struct Key {
     source: Source,
     /// What the environment or the command gave.
     known: Mutex<Option<Secret>>,
@@ -40,7 +40,7 @@ pub(super) struct Key {
 
 impl Key {
     /// Returns the key of a source; `environment` is asked once, now.
-    pub(super) fn new(source: Source, environment: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn new(source: Source, environment: impl Fn(&str) -> Option<String>) -> Self {
         let known = match &source {
             Source::Env(name) => environment(name)
                 .map(|key| key.trim().to_owned())
@@ -94,7 +94,8 @@ impl Key {
         }
     }
 
-    async fn get(&self) -> Result<Option<Secret>, String> {
+    /// Returns the key, or why there is none; nothing where none is needed.
+    pub(crate) async fn get(&self) -> Result<Option<Secret>, String> {
         match &self.source {
             Source::Nowhere => Ok(None),
             Source::Env(name) => match self.known() {
@@ -162,11 +163,11 @@ async fn run(line: &str) -> Result<Secret, String> {
         .kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output())
         .await
-        .map_err(|_| "the command of `key_command` does not end".to_owned())?
-        .map_err(|error| format!("the command of `key_command` does not start: {error}"))?;
+        .map_err(|_| "the command for the key does not end".to_owned())?
+        .map_err(|error| format!("the command for the key does not start: {error}"))?;
     if !output.status.success() {
         return Err(format!(
-            "the command of `key_command` failed ({})",
+            "the command for the key failed ({})",
             output.status
         ));
     }
@@ -174,7 +175,7 @@ async fn run(line: &str) -> Result<Secret, String> {
         .ok()
         .filter(|text| text.len() <= LONGEST)
         .and_then(first_line)
-        .ok_or_else(|| "the command of `key_command` prints no key".to_owned())
+        .ok_or_else(|| "the command for the key prints no key".to_owned())
 }
 
 fn first_line(text: &str) -> Option<Secret> {

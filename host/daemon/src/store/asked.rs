@@ -93,7 +93,7 @@ impl Store {
         self.begin_along(move |c| {
             let counted = c
                 .prepare_cached(
-                    "UPDATE asked SET answered = ?3, answer = ?4
+                    "UPDATE asked SET answered = ?3, answer = seal(?4)
                      WHERE correlation = ?1 AND peer = ?2 AND answered IS NULL AND deadline >= ?3",
                 )?
                 .execute(params![correlation, peer, at.0, bytes])?;
@@ -107,7 +107,7 @@ impl Store {
         let correlation = correlation.to_owned();
         self.read(move |c| {
             Ok(c.prepare_cached(
-                "SELECT peer, deadline, answer, answered FROM asked WHERE correlation = ?1",
+                "SELECT peer, deadline, unseal(answer), answered FROM asked WHERE correlation = ?1",
             )?
             .query_row([correlation], |row| {
                 let bytes: Option<Vec<u8>> = row.get(2)?;

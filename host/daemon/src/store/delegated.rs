@@ -151,7 +151,7 @@ impl Store {
             let peer = peer_key(&work.peer);
             c.prepare_cached(
                 "INSERT INTO outbox (id, peer, message, size, created, not_before, bytes, once)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, seal(?6), ?7)",
             )?
             .execute(params![
                 id,
@@ -192,7 +192,7 @@ impl Store {
         self.write(move |c| {
             let outgoing = c
                 .prepare_cached(
-                    "UPDATE delegated SET answered = ?3, answer = ?4, success = ?5
+                    "UPDATE delegated SET answered = ?3, answer = seal(?4), success = ?5
                      WHERE task = ?1 AND peer = ?2 AND answered IS NULL AND cancelled IS NULL AND deadline >= ?3
                      RETURNING outgoing",
                 )?
@@ -233,7 +233,7 @@ impl Store {
         let task = task.to_owned();
         self.read(move |c| {
             let found = c
-                .prepare_cached("SELECT answer FROM delegated WHERE task = ?1")?
+                .prepare_cached("SELECT unseal(answer) FROM delegated WHERE task = ?1")?
                 .query_row([task], |row| row.get::<_, Option<Vec<u8>>>(0))
                 .optional()?;
             Ok(found.flatten())

@@ -27,6 +27,9 @@ pub enum StoreError {
         /// The highest version that this program knows.
         known: u32,
     },
+    /// What was said is under a seal that was not given, or under another one.
+    #[error("the store is under a seal that this is not")]
+    Sealed,
     /// The file is a database of some other program.
     #[error("{} is a database of another program", .0.display())]
     Foreign(PathBuf),
@@ -106,6 +109,9 @@ impl StoreError {
             Self::Newer { .. } => {
                 Some("use the version of coworker-host that wrote it, or a newer one")
             }
+            Self::Sealed => Some(
+                "give the passphrase that the home was encrypted with, and keep the database and seal.json of one home together",
+            ),
             Self::Foreign(_) => Some("name another home with --home"),
             Self::Open { .. } => Some("check that the folder exists and that you may write to it"),
             Self::NameTaken(_) => Some("choose another name, or forget the other peer first"),
@@ -138,6 +144,7 @@ impl From<StoreError> for Failure {
             | StoreError::Busy(_)
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. }
+            | StoreError::Sealed
             | StoreError::Foreign(_)
             | StoreError::Open { .. } => Exit::Config,
             StoreError::Thread(_)

@@ -241,7 +241,7 @@ impl Store {
     pub async fn running(&self) -> Result<Vec<TaskRow>, StoreError> {
         self.read(|c| {
             let sql = format!(
-                "SELECT {COLUMNS}, request.body FROM task INDEXED BY task_open LEFT JOIN request USING (seq)
+                "SELECT {COLUMNS}, unseal(request.body) FROM task INDEXED BY task_open LEFT JOIN request USING (seq)
                  WHERE open = 1 AND state = 1 ORDER BY seq"
             );
             rows(c, &sql, [])
@@ -254,7 +254,7 @@ impl Store {
         self.read(move |c| {
             let found = c
                 .prepare_cached(
-                    "SELECT open, answer.body FROM task LEFT JOIN answer USING (seq) WHERE task.task = ?1",
+                    "SELECT open, unseal(answer.body) FROM task LEFT JOIN answer USING (seq) WHERE task.task = ?1",
                 )?
                 .query_row([task.as_bytes()], |row| Ok((row.get::<_, bool>(0)?, row.get(1)?)))
                 .optional()?;
@@ -336,7 +336,7 @@ pub(super) fn accept(c: &Db, arrival: &Arrival, window: Duration) -> Result<Acce
         digest.as_ref().map(Digest::as_bytes),
         tier.map(Tier::level),
     ])?;
-    c.prepare_cached("INSERT INTO request (seq, body) VALUES (?1, ?2)")?
+    c.prepare_cached("INSERT INTO request (seq, body) VALUES (?1, seal(?2))")?
         .execute(params![c.last_insert_rowid(), arrival.body])?;
     Ok(Accepted::Fresh)
 }
@@ -402,7 +402,7 @@ fn end(
     let (Some(reply), Some(id)) = (&finish.reply, id) else {
         return Ok(None);
     };
-    c.prepare_cached("INSERT INTO answer (seq, body) VALUES (?1, ?2)")?
+    c.prepare_cached("INSERT INTO answer (seq, body) VALUES (?1, seal(?2))")?
         .execute(params![seq, reply])?;
     let message_id = crate::clock::long_token();
     outbox::put_answer(

@@ -50,7 +50,9 @@ impl Store {
     pub async fn logs(&self, task: TaskId) -> Result<Vec<LogRow>, StoreError> {
         self.read(move |c| {
             let lines = c
-                .prepare_cached("SELECT lines FROM log JOIN task USING (seq) WHERE task.task = ?1")?
+                .prepare_cached(
+                    "SELECT unseal(lines) FROM log JOIN task USING (seq) WHERE task.task = ?1",
+                )?
                 .query_row([task.as_bytes()], |row| lines_at(row, 0))
                 .optional()?;
             Ok(lines.unwrap_or_default())
@@ -65,7 +67,7 @@ pub(super) fn put(c: &Connection, seq: i64, lines: &[LogRow]) -> Result<(), Stor
         return Ok(());
     }
     let text = serde_json::to_string(lines).map_err(|_| StoreError::Unreadable { what: "log" })?;
-    c.prepare_cached("INSERT OR REPLACE INTO log (seq, lines) VALUES (?1, ?2)")?
+    c.prepare_cached("INSERT OR REPLACE INTO log (seq, lines) VALUES (?1, seal(?2))")?
         .execute(params![seq, text])?;
     Ok(())
 }

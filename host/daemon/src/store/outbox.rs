@@ -72,7 +72,7 @@ pub struct Pending {
 }
 
 /// The index by peer is the smaller evil: without it, one peer that cannot be reached would slow down all others.
-const OF_PEER: &str = "SELECT o.id, o.peer, coalesce(o.bytes, answer.body), task.task, o.message, o.once, o.tries
+const OF_PEER: &str = "SELECT o.id, o.peer, unseal(coalesce(o.bytes, answer.body)), task.task, o.message, o.once, o.tries
  FROM (SELECT * FROM outbox INDEXED BY outbox_peer WHERE peer = ?1 AND not_before <= ?2 ORDER BY id LIMIT ?3) o
  LEFT JOIN task USING (seq) LEFT JOIN answer ON o.bytes IS NULL AND answer.seq = o.seq ORDER BY o.id";
 
@@ -211,7 +211,7 @@ pub(super) fn put(
 ) -> Result<(), StoreError> {
     c.prepare_cached(
         "INSERT INTO outbox (id, peer, seq, message, size, created, not_before, bytes, once)
-         VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, ?6, ?7)",
+         VALUES (?1, ?2, (SELECT seq FROM task WHERE task = ?3), ?4, ?5, 0, 0, seal(?6), ?7)",
     )?
     .execute(params![
         id,

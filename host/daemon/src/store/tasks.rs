@@ -145,7 +145,7 @@ impl Store {
     pub async fn task(&self, task: TaskId) -> Result<Option<TaskRow>, StoreError> {
         self.read(move |c| {
             let sql = format!(
-                "SELECT {COLUMNS}, request.body FROM task LEFT JOIN request USING (seq) WHERE task.task = ?1"
+                "SELECT {COLUMNS}, unseal(request.body) FROM task LEFT JOIN request USING (seq) WHERE task.task = ?1"
             );
             Ok(c.prepare_cached(&sql)?
                 .query_row([task.as_bytes()], task_row)
@@ -158,7 +158,7 @@ impl Store {
     pub async fn answer(&self, task: TaskId) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(move |c| {
             Ok(c.prepare_cached(
-                "SELECT answer.body FROM task JOIN answer USING (seq) WHERE task.task = ?1",
+                "SELECT unseal(answer.body) FROM task JOIN answer USING (seq) WHERE task.task = ?1",
             )?
             .query_row([task.as_bytes()], |row| row.get(0))
             .optional()?)

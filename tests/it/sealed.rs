@@ -1,0 +1,118 @@
+//! A home whose owner gave a passphrase: what a thief of the disk finds of what was said, and that nothing else changes.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::hosts::EXPOSED;
+use crate::peer::{answers, envelope};
+use crate::support::Place;
+
+const FIRST: &str = "said before there was a passphrase";
+const SECOND: &str = "said since there is a passphrase";
+const KEPT: &str = "kept by a skill for its caller";
+
+/// Returns the files of a home in which a text can be read.
+fn holding(folder: &Path, text: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder of ours") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+        } else if path.is_file() {
+            let bytes = std::fs::read(&path).expect("a file of ours");
+            if bytes.windows(text.len()).any(|part| part == text) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+fn configure(place: &Place, passphrase: Option<&str>) {
+    let line = passphrase.map(|words| format!("passphrase_command = \"echo {words}\"\n"));
+    place.write(
+        "home/config.toml",
+        format!("{EXPOSED}{}", line.unwrap_or_default()),
+    );
+    place.mode("home/config.toml", 0o600);
+}
+
+#[test]
+fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
+    let place = Place::configured(EXPOSED);
+    let home = place.home();
+    place.write(
+        "home/skills/ports.toml",
+        "[grants]\nllm = true\nstate = true\n",
+    );
+    place.drop_in("ports.wasm", "ports.wasm");
+    place.drop_in("echo.wasm", "echo.wasm");
+    let serving = place.serve(&[]);
+    place.wait_for("ports", "pending");
+    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    let peer = place.peer(&serving, "privileged");
+    let said = json!({ "text": FIRST });
+    let asked = peer.say("task_request", json!({ "skill": "echo", "input": said }));
+    let answer = peer.answer(&asked);
+    assert_eq!(answer.payload()["result"], said);
+    peer.call("ports", json!({ "mode": "set", "key": "k", "value": KEPT }));
+    let key = std::fs::read(home.join("identity.key")).expect("ours");
+    assert!(serving.terminate().success());
+    assert!(!holding(&home, FIRST.as_bytes()).is_empty());
+    assert!(!holding(&home, KEPT.as_bytes()).is_empty());
+
+    configure(&place, Some("open sesame"));
+    let serving = place.serve(&[]);
+    let said = json!({ "text": SECOND });
+    assert_eq!(peer.call("echo", said.clone())["result"], said);
+    // What was said before is still known: the same request gets the recorded answer, the skill has what it kept, and the
+    // owner sees what was asked.
+    let same = json!({ "skill": "echo", "input": { "text": FIRST } });
+    peer.send(&envelope("task_request", &asked, &same))
+        .expect("the host took it");
+    let again = peer
+        .wait(|all| Some(answers(all, &asked)).filter(|all| all.len() > 1))
+        .expect("the recorded answer");
+    assert_eq!(again[1].bytes, answer.bytes);
+    let value = peer.call("ports", json!({ "mode": "get", "key": "k" }));
+    assert_eq!(value["result"]["value"], KEPT);
+    assert!(serving.terminate().success());
+    for text in [FIRST.as_bytes(), SECOND.as_bytes(), KEPT.as_bytes(), &key] {
+        assert_eq!(holding(&home, text), [""; 0], "{}", text.escape_ascii());
+    }
+
+    for (given, cause) in [(None, "encrypted"), (Some("open barley"), "passphrase")] {
+        configure(&place, given);
+        let refused = place.run(&["serve"]);
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        assert!(refused.stderr.contains(cause), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("passphrase_command"),
+            "{}",
+            refused.stderr
+        );
+    }
+    // Without its seal.json, the database is not taken for an empty one.
+    configure(&place, None);
+    std::fs::remove_file(home.join("identity.key")).expect("ours");
+    std::fs::remove_file(home.join("seal.json")).expect("ours");
+    place.write("home/identity.key", [7; 32]);
+    place.mode("home/identity.key", 0o600);
+    let refused = place.run(&["serve"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("seal"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_passphrase_that_is_not_there_is_said_and_never_shown() {
+    let place = Place::configured(&format!("{EXPOSED}passphrase_env = \"NOT_THERE\"\n"));
+    let refused = place.run(&["serve"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("NOT_THERE"), "{}", refused.stderr);
+    assert!(!place.home().join("seal.json").exists());
+    let both = "passphrase_env = \"A\"\npassphrase_command = \"echo b\"\n";
+    let place = Place::configured(&format!("{EXPOSED}{both}"));
+    let refused = place.run(&["config", "check"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+}
