@@ -73,6 +73,8 @@ pub struct Lines<T> {
     lines: HashMap<PeerId, Line<T>>,
     /// Peers with something waiting; the front is next.
     round: VecDeque<PeerId>,
+    /// Whether each of them was looked at and could not start, and nothing has changed since but the time.
+    resting: bool,
     /// Requests that are on disk and have their place already.
     begun: VecDeque<(PeerId, T)>,
     requests: usize,
@@ -90,6 +92,7 @@ impl<T> Lines<T> {
             bounds,
             lines: HashMap::new(),
             round: VecDeque::new(),
+            resting: false,
             begun: VecDeque::new(),
             requests: 0,
             bytes: 0,
@@ -123,14 +126,15 @@ impl<T> Lines<T> {
     }
 
     /// Gives a request that has room a place among the live ones, before it is on disk, if it would start at once: nobody
-    /// waits, and everything of its peer that came before it has begun. Either `join_begun` or `leave_begun` must follow.
+    /// waits who could start, and everything of its peer that came before it has begun. Who waits for a token of its own
+    /// holds nobody up. Either `join_begun` or `leave_begun` must follow.
     pub fn begin(
         &mut self,
         peer: &PeerId,
         tier: Tier,
         rate: impl FnOnce(&PeerId, Tier) -> Result<(), Duration>,
     ) -> bool {
-        let is_next = self.round.is_empty()
+        let is_next = (self.round.is_empty() || self.resting)
             && self.live < self.bounds.live
             && self
                 .lines
@@ -164,6 +168,7 @@ impl<T> Lines<T> {
         line.waiting.push_back((request, bytes));
         if line.waiting.len() == 1 {
             self.round.push_back(peer.clone());
+            self.resting = false;
         }
     }
 
@@ -192,6 +197,7 @@ impl<T> Lines<T> {
         if self.live >= self.bounds.live {
             return Next::Idle;
         }
+        self.resting = false;
         let mut soonest: Option<Duration> = None;
         for _ in 0..self.round.len() {
             let Some(peer) = self.round.pop_front() else {
@@ -221,11 +227,14 @@ impl<T> Lines<T> {
             }
             return Next::Start(peer, request);
         }
+        self.resting = true;
         soonest.map_or(Next::Idle, Next::Later)
     }
 
     /// Gives back the place of a request that `next` started.
     pub fn ended(&mut self, peer: &PeerId) {
+        // Its peer, or another stranger, may have waited for this place.
+        self.resting = false;
         if let Some(line) = self.lines.get_mut(peer) {
             line.live = line.live.saturating_sub(1);
             self.live = self.live.saturating_sub(1);

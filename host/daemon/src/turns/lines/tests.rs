@@ -196,7 +196,18 @@ fn a_request_begins_at_once_only_when_its_turn_would_come_at_once() {
     );
     lines.join(&peer(2), 20, 1);
     lines.leave(&peer(2), 1);
-    assert!(!arrives(&mut lines, 3), "while anybody waits");
+    assert!(!arrives(&mut lines, 3), "while anybody waits who may start");
+    lines.leave(&peer(3), 1);
+    assert!(matches!(lines.next(|_| Tier::Known, paced), Next::Later(_)));
+    assert!(
+        arrives(&mut lines, 3),
+        "while others wait for their own tokens"
+    );
+    lines.leave_begun(&peer(3), 1);
+    assert!(
+        !arrives(&mut lines, 3),
+        "before those that waited for a place have been looked at again"
+    );
     lines.leave(&peer(3), 1);
     assert_eq!(lines.next(|_| Tier::Known, free), Next::Start(peer(2), 20));
     assert!(arrives(&mut lines, 1) && arrives(&mut lines, 1));
