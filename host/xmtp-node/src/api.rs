@@ -14,12 +14,13 @@ use http::{Request, Response, header};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Code, Status};
 
-use client::Kept;
-pub(crate) use client::{Client, Room};
+pub(crate) use client::{Client, Room, UNREAD_OF_ONE};
+use client::{Kept, UNREAD};
 use codec::Bounded;
 
 use crate::config::NodeLimits;
@@ -29,10 +30,8 @@ use crate::subscription::{Keeper, Subscription};
 
 /// Large requests of all clients at once: with 25 MB each they still fit into memory.
 const LARGE_AT_ONCE: usize = 64;
-/// Large answers of all clients at once, of which each lies in memory until its client has read it.
-const LARGE_ANSWERS: usize = 32;
-/// What a request that carries no messages has room in: ten thousand keys or inbox ids. A larger answer is a large one.
-pub(crate) const SMALL: usize = 1024 * 1024;
+/// What a request that carries no messages has room in: ten thousand keys or inbox ids.
+const SMALL: usize = 1024 * 1024;
 /// Inboxes, addresses, topics or key packages one request may ask for.
 const MOST_ASKED: usize = 10_000;
 /// Fields of a request that are no questions.
@@ -50,9 +49,11 @@ pub(crate) struct Api {
     limits: Arc<NodeLimits>,
     clock: Clock,
     large: Semaphore,
+    /// Places for the pieces of large answers.
     answers: Arc<Semaphore>,
     /// Signatures are checked two updates at a time: it is work for the processor, and others want an answer too.
     checks: Semaphore,
+    tasks: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -61,6 +62,7 @@ impl Api {
         store: Store,
         limits: Arc<NodeLimits>,
         clock: Clock,
+        tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -68,8 +70,9 @@ impl Api {
             limits,
             clock,
             large: Semaphore::new(LARGE_AT_ONCE),
-            answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
+            answers: Arc::new(Semaphore::new(UNREAD as usize)),
             checks: Semaphore::new(2),
+            tasks,
             stop,
         }
     }
@@ -214,6 +217,7 @@ impl Api {
         let keeper = Keeper {
             client: client.clone(),
             answers: self.answers.clone(),
+            tasks: self.tasks.clone(),
             room: room.clone(),
             _place: place,
         };
@@ -261,17 +265,11 @@ where
         let (api, client, method) = (self.api.clone(), self.client.clone(), self.method);
         let ask = request.into_inner();
         Box::pin(async move {
-            let answer = method(api.clone(), ask.clone()).await?;
-            if answer.encoded_len() <= SMALL {
-                return Ok(tonic::Response::new(answer));
-            }
-            // Only what reads has a large answer, and may be asked again. What waits for room waits without its answer.
-            drop(answer);
-            let place = client.place(api.answers.clone()).await?;
-            let mut response = tonic::Response::new(method(api, ask).await?);
-            response
-                .extensions_mut()
-                .insert(Placed(Room::of(Some(place))));
+            let answers = api.answers.clone();
+            let asking = move || method(api.clone(), ask.clone());
+            let (answer, place) = client.ask(&answers, asking, R::encoded_len).await?;
+            let mut response = tonic::Response::new(answer);
+            response.extensions_mut().insert(Placed(Room::of(place)));
             Ok(response)
         })
     }

@@ -67,8 +67,8 @@ pub struct NodeLimits {
     pub inbox_log_bytes: u64,
     /// Everything together: 16 GiB.
     pub node_bytes: u64,
-    /// How long a request may take from its first byte to its answer, and how long a large answer may wait to be read: a
-    /// minute. Whoever does not read for longer is cut off.
+    /// How long a request may take from its first byte to its answer, and how long an answer of more than 64 KiB may wait
+    /// to be read: a minute. Whoever does not read for longer is cut off.
     pub request_time: Duration,
     /// Open connections: 1,024.
     pub connections: usize,

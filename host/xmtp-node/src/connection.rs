@@ -268,8 +268,9 @@ mod tests {
         });
         let store = crate::store::Store::open(folder, limits.clone()).expect("a store");
         let stop = CancellationToken::new();
-        let api = Api::new(store, limits.clone(), || 0, stop.clone());
-        let listener = Listener::new(api, limits, None, TaskTracker::new(), stop);
+        let tasks = TaskTracker::new();
+        let api = Api::new(store, limits.clone(), || 0, tasks.clone(), stop.clone());
+        let listener = Listener::new(api, limits, None, tasks, stop);
 
         let here = [
             Ipv4Addr::LOCALHOST.into(),

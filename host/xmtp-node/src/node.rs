@@ -99,7 +99,13 @@ impl Node {
         let address = socket.local_addr().map_err(refused)?;
 
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let api = Api::new(store.clone(), limits.clone(), clock, stop.clone());
+        let api = Api::new(
+            store.clone(),
+            limits.clone(),
+            clock,
+            tasks.clone(),
+            stop.clone(),
+        );
         let listener = Listener::new(api, limits, acceptor, tasks.clone(), stop.clone());
         tasks.spawn(listener.serve(socket));
         if let Some(age) = retention {

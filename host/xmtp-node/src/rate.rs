@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
+use crate::api::UNREAD_OF_ONE;
 use crate::config::Rate;
 
 /// One client's tokens.
@@ -39,22 +40,25 @@ impl Bucket {
     }
 }
 
-/// Large requests and answers of one client at once.
+/// Large requests of one client at once.
 const LARGE: usize = 8;
 
 /// What all connections of an address share.
 #[derive(Debug)]
 pub(crate) struct Share {
     pub(crate) bucket: Bucket,
-    /// Places for large requests and answers: one client must not take all there are.
-    pub(crate) large: Arc<Semaphore>,
+    /// Places for large requests: one client must not take all there are.
+    pub(crate) large: Semaphore,
+    /// Places for the pieces of large answers, for the same reason.
+    pub(crate) unread: Arc<Semaphore>,
 }
 
 impl Share {
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         Self {
             bucket: Bucket::new(rate, now),
-            large: Arc::new(Semaphore::new(LARGE)),
+            large: Semaphore::new(LARGE),
+            unread: Arc::new(Semaphore::new(UNREAD_OF_ONE as usize)),
         }
     }
 }

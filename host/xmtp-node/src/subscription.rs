@@ -5,16 +5,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::TryFutureExt as _;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tonic::Status;
 
-use crate::api::{Client, Room, SMALL, refuse};
+use crate::api::{Client, Room, refuse};
 use crate::proto::mls::SubscribeFilter;
-use crate::store::{Feed, Live, Store};
+use crate::store::{Feed, Live, Paged, Store};
 
 /// How many topics are looked at in one question to the database.
 const AT_ONCE: usize = 256;
@@ -22,8 +24,9 @@ const AT_ONCE: usize = 256;
 /// Whose a subscription is, and what it takes up there.
 pub(crate) struct Keeper {
     pub(crate) client: Arc<Client>,
-    /// Places for large answers of all clients.
+    /// Places for the pieces of large answers of all clients.
     pub(crate) answers: Arc<Semaphore>,
+    pub(crate) tasks: TaskTracker,
     /// Its own, while it hands out something large.
     pub(crate) room: Room,
     pub(crate) _place: OwnedSemaphorePermit,
@@ -115,19 +118,18 @@ impl<M: Feed> Subscription<M> {
             .take(AT_ONCE)
             .map(|topic| (topic.clone(), self.cursors.get(topic).copied().unwrap_or(0)))
             .collect();
-        let read = self.store.catch_up::<M>(topics.clone());
-        let mut pages = read.await.map_err(refuse)?;
-        if pages.iter().map(|paged| paged.bytes).sum::<usize>() > SMALL {
-            // It waits for room without what it read, as every large answer.
-            drop(pages);
-            let Keeper {
-                client, answers, ..
-            } = &self.keeper;
-            let place = client.clone().place(answers.clone()).await?;
-            self.keeper.room.set(Some(place));
-            let again = self.store.catch_up::<M>(topics);
-            pages = again.await.map_err(refuse)?;
-        }
+        let (store, client) = (self.store.clone(), self.keeper.client.clone());
+        let answers = self.keeper.answers.clone();
+        // This is polled only while the client has room for something. What is read in the meantime needs its place too.
+        let reading = AbortOnDropHandle::new(self.keeper.tasks.spawn(async move {
+            let asking = || store.catch_up::<M>(topics.clone()).map_err(refuse);
+            let size = |pages: &Vec<Paged<M>>| pages.iter().map(|paged| paged.bytes).sum();
+            client.ask(&answers, asking, size).await
+        }));
+        let (pages, place) = reading
+            .await
+            .map_err(|_| Status::internal("the node could not read on"))??;
+        self.keeper.room.set(place);
         for paged in pages {
             let Some(topic) = self.behind.pop_front() else {
                 break;

@@ -20,9 +20,15 @@ use crate::rate::Share;
 /// Requests of one connection at once.
 const AT_ONCE: usize = 16;
 /// How much of an answer is handed to HTTP/2 at once, and how much longer the client may take for each that it took. Who
-/// reads half a megabit a second is slow, and is not cut off.
+/// reads half a megabit a second is slow, and is not cut off. An answer of more than one piece is a large one.
 const PIECE: usize = 64 * 1024;
 const PIECE_TIME: Duration = Duration::from_secs(1);
+/// What clients take in one answer.
+const LARGEST: u32 = 25_000_000;
+/// How many pieces of large answers lie in memory until they are read: of all clients as many as thirty-two of the largest
+/// answers have, and of one client as many as eight.
+pub(super) const UNREAD: u32 = 32 * LARGEST / PIECE as u32;
+pub(crate) const UNREAD_OF_ONE: u32 = 8 * LARGEST / PIECE as u32;
 /// How often in the time of a request it is looked whether large answers are read.
 const LOOKS: u32 = 8;
 
@@ -59,38 +65,86 @@ impl Client {
         }
     }
 
-    /// Waits until the client may have another large answer, and until there is room for one among those of all clients.
-    pub(crate) async fn place(self: Arc<Self>, common: Arc<Semaphore>) -> Result<Place, Status> {
-        let closed = |_| Status::unavailable("the node is shutting down");
-        let places = (
-            self.share
-                .large
-                .clone()
-                .acquire_owned()
-                .await
-                .map_err(closed)?,
-            common.acquire_owned().await.map_err(closed)?,
-        );
-        let number = {
-            let mut unread = lock(&self.unread);
-            let number = unread.0;
-            unread.0 += 1;
-            unread.1.insert(number, Instant::now() + self.patience);
-            number
-        };
-        Ok(Place {
-            client: self,
-            number,
-            _places: places,
-        })
+    /// Asks for an answer, and returns it with a place among what is unread if it is a large one. What has to wait for its
+    /// place waits without the answer, and is asked once more: only what reads has a large answer.
+    pub(crate) async fn ask<T, A>(
+        self: &Arc<Self>,
+        common: &Arc<Semaphore>,
+        asking: impl Fn() -> A,
+        size: impl Fn(&T) -> usize,
+    ) -> Result<(T, Option<Place>), Status>
+    where
+        A: Future<Output = Result<T, Status>>,
+    {
+        let mut place: Option<Place> = None;
+        loop {
+            let answer = asking().await?;
+            let bytes = size(&answer);
+            if bytes <= PIECE {
+                return Ok((answer, None));
+            }
+            // It may have grown since it was measured. What is too small is given back before anything is waited for.
+            place = place
+                .filter(|place| place.pieces >= pieces(bytes))
+                .or_else(|| self.try_place(common, pieces(bytes)));
+            if place.is_some() {
+                return Ok((answer, place));
+            }
+            drop(answer);
+            place = Some(self.place(common, pieces(bytes)).await?);
+        }
     }
+
+    /// Returns a place for so many pieces, if there is room for them at once.
+    fn try_place(self: &Arc<Self>, common: &Arc<Semaphore>, pieces: u32) -> Option<Place> {
+        let own = self.share.unread.clone().try_acquire_many_owned(pieces);
+        let common = common.clone().try_acquire_many_owned(pieces);
+        Some(self.note(pieces, (own.ok()?, common.ok()?)))
+    }
+
+    /// Waits until the client may have so many pieces more, and until there is room for them among those of all clients.
+    async fn place(
+        self: &Arc<Self>,
+        common: &Arc<Semaphore>,
+        pieces: u32,
+    ) -> Result<Place, Status> {
+        let closed = |_| Status::unavailable("the node is shutting down");
+        let own = self.share.unread.clone().acquire_many_owned(pieces).await;
+        let own = own.map_err(closed)?;
+        let common = common.clone().acquire_many_owned(pieces).await;
+        Ok(self.note(pieces, (own, common.map_err(closed)?)))
+    }
+
+    /// Notes that an answer waits to be read from now on.
+    fn note(
+        self: &Arc<Self>,
+        pieces: u32,
+        permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    ) -> Place {
+        let mut unread = lock(&self.unread);
+        let number = unread.0;
+        unread.0 += 1;
+        unread.1.insert(number, Instant::now() + self.patience);
+        Place {
+            client: self.clone(),
+            number,
+            pieces,
+            _permits: permits,
+        }
+    }
+}
+
+/// How many pieces an answer has. One that has more than a client may have takes all of its places: more there will never be.
+fn pieces(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(PIECE)).map_or(UNREAD_OF_ONE, |count| count.min(UNREAD_OF_ONE))
 }
 
 /// Room for one large answer.
 pub(crate) struct Place {
     client: Arc<Client>,
     number: u64,
-    _places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    pieces: u32,
+    _permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Place {
@@ -127,7 +181,7 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An answer, and what it holds until it is read. It leaves in small pieces, each when the client has room for some of it:
-/// a large one would lie with HTTP/2 instead, where nobody counts it.
+/// all of it would lie with HTTP/2 instead, where nobody counts it.
 pub(super) struct Kept {
     body: Body,
     rest: Bytes,
@@ -177,6 +231,8 @@ impl hyper::body::Body for Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use hyper::body::Body as _;
 
     use super::*;
@@ -189,10 +245,10 @@ mod tests {
         };
         let share = Arc::new(Share::new(limits.local_rate, std::time::Instant::now()));
         let client = Arc::new(Client::new(share, &limits));
-        let common = Arc::new(Semaphore::new(2));
+        let common = Arc::new(Semaphore::new(5));
         let until = || lock(&client.unread).1.values().copied().collect::<Vec<_>>();
-        let place = client.clone().place(common.clone()).await.expect("room");
-        let _other = client.clone().place(common.clone()).await.expect("room");
+        let place = client.place(&common, 3).await.expect("room");
+        let _other = client.place(&common, 2).await.expect("room");
         let begun = until();
 
         let text = "x".repeat(2 * PIECE + 1);
@@ -211,7 +267,51 @@ mod tests {
         assert_eq!(common.available_permits(), 0);
         drop(body);
         assert_eq!(until(), [begun[1]]);
-        assert_eq!(common.available_permits(), 1);
+        assert_eq!(common.available_permits(), 3);
         client.stalls().await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_asked_for_again_only_if_it_has_to_wait() {
+        let limits = NodeLimits::default();
+        let share = Arc::new(Share::new(limits.local_rate, std::time::Instant::now()));
+        let client = Arc::new(Client::new(share.clone(), &limits));
+        let common = Arc::new(Semaphore::new(UNREAD as usize));
+        let left = || share.unread.available_permits();
+        let whole = left();
+        let asked = &AtomicUsize::new(0);
+        let grows = |sizes: &'static [usize]| {
+            asked.store(0, Ordering::SeqCst);
+            let asking = move || {
+                let size = sizes[asked.fetch_add(1, Ordering::SeqCst)];
+                std::future::ready(Ok(vec![0u8; size]))
+            };
+            client.ask(&common, asking, Vec::len)
+        };
+
+        let (_, place) = grows(&[PIECE]).await.expect("an answer");
+        assert!(place.is_none(), "a small one needs no place");
+        let (_, place) = grows(&[PIECE + 1]).await.expect("an answer");
+        assert_eq!((left(), asked.load(Ordering::SeqCst)), (whole - 2, 1));
+        drop(place);
+
+        // There is room for two pieces only when somebody else has read, and by then the answer has three.
+        let held = client.place(&common, UNREAD_OF_ONE - 1).await;
+        let mut waiting = std::pin::pin!(grows(&[2 * PIECE, 3 * PIECE]));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        drop(held);
+        let (answer, place) = waiting.await.expect("an answer");
+        assert_eq!((answer.len(), left()), (3 * PIECE, whole - 3));
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        drop(place);
+
+        // What is larger than all there is for a client gets all of it.
+        let all = client.place(&common, pieces(usize::MAX)).await;
+        assert_eq!(left(), 0);
+        drop(all);
+        assert_eq!(
+            (left(), common.available_permits()),
+            (whole, UNREAD as usize)
+        );
     }
 }

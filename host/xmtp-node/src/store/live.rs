@@ -6,6 +6,7 @@ use prost::Message;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::broadcast;
 
+use super::page::ENOUGH;
 use super::{Page, Paged, Store, StoreError, now_ns};
 use crate::proto::mls::{GroupMessage, WelcomeMessage};
 
@@ -13,10 +14,8 @@ use crate::proto::mls::{GroupMessage, WelcomeMessage};
 const CHANNEL: usize = 1_024;
 /// The largest message that is handed on in memory: together with the above, 16 MiB a channel.
 const LARGEST: usize = 16 * 1_024;
-
-/// How many rows, and how many bytes, a subscriber that catches up reads at once. What it reads waits in memory for a client
-/// that may be slow.
-const ENOUGH: (usize, usize) = (100, 1024 * 1024);
+/// How many rows a subscriber that catches up reads at once.
+const ROWS: usize = 100;
 
 /// A message that was just committed.
 #[derive(Clone, Debug)]
@@ -61,7 +60,7 @@ impl Store {
                 let paged = M::page(connection, topic, Page::after(*cursor))?;
                 rows += paged.rows.len();
                 bytes += paged.bytes;
-                let enough = paged.full || rows >= ENOUGH.0 || bytes >= ENOUGH.1;
+                let enough = paged.full || rows >= ROWS || bytes >= ENOUGH;
                 pages.push(paged);
                 if enough {
                     break;

@@ -11,7 +11,7 @@ const LONGEST: u32 = 100;
 /// Clients take 25 MB; one more message than this has room in that.
 const LARGEST: usize = 12 * 1024 * 1024;
 /// What a subscriber that catches up reads at once: it may be slow, and there may be many.
-const ENOUGH: usize = 1024 * 1024;
+pub(super) const ENOUGH: usize = 1024 * 1024;
 
 /// Which part of a topic is wanted.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! A node in a folder of its own and a client that talks to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::captured;
+use crate::config::NodeLimits;
+use crate::folder::Folder;
 use crate::proto::Empty;
 use crate::proto::identity::{
     GetIdentityUpdatesRequest, GetIdentityUpdatesResponse, GetInboxIdsRequest, GetInboxIdsResponse,
@@ -23,7 +26,7 @@ use crate::proto::mls::{
     QueryGroupMessagesResponse, QueryRequest, SendGroupMessagesRequest, SendWelcomeMessagesRequest,
     SubscribeFilter, SubscribeRequest, UploadKeyPackageRequest, WelcomeInput,
 };
-use crate::store::Feed;
+use crate::store::{Feed, Store};
 use crate::{Node, NodeConfig};
 
 pub(super) const IDENTITY: &str = "/xmtp.identity.api.v1.IdentityApi/";
@@ -41,6 +44,22 @@ pub(super) async fn start(config: NodeConfig) -> (Node, Client) {
     let node = Node::bind_at(config, captured::then).await.expect("a node");
     let client = Client::connect(node.address()).await;
     (node, client)
+}
+
+/// Starts a node that differs from the usual one in some of its limits.
+pub(super) async fn start_with(
+    folder: &TempDir,
+    change: impl FnOnce(&mut NodeLimits),
+) -> (Node, Client) {
+    let mut config = config(folder);
+    change(&mut config.limits);
+    start(config).await
+}
+
+/// Opens the store of a node that does not run.
+pub(super) fn store(folder: &TempDir, limits: NodeLimits) -> Store {
+    let folder = Folder::open(folder.path()).expect("a folder");
+    Store::open(folder, Arc::new(limits)).expect("a store")
 }
 
 /// A connection to a node.
