@@ -100,7 +100,7 @@ async fn until_answered(bob: &Member, to: &str, kill: impl AsyncFnOnce()) -> f64
     let killed = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let at = Instant::now();
-        // The one that is made then need not wait until what was killed is back.
+        // The one that is made then need not wait until a host is back. A node is: nothing else goes on meanwhile.
         tokio::join!(kill(), bob.call(to, ECHO));
         at
     };

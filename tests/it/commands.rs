@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
 
+use crate::hosts::PORTS_ASK;
 use crate::identity::claiming;
 use crate::peer::{Peer, until};
 use crate::support::Place;
@@ -190,10 +191,7 @@ fn a_skill_is_inspected_compared_and_rolled_back_by_commands() {
     assert_eq!(all["card"]["name"], "echo");
     assert_eq!(all["changes"], Value::Null);
 
-    place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
+    place.write("home/skills/ports.toml", PORTS_ASK);
     place.wait_for("ports", "pending");
     let shown = people(&place, &["skills", "inspect", "echo", "--diff", "ports"]);
     assert!(

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
+use crate::hosts::PORTS_ASK;
 use crate::support::{Place, fixture};
 
 /// Copies a component that was built for tests into a folder of the place, under another name.
@@ -257,7 +258,7 @@ fn a_skill_without_its_grant() {
 fn a_skill_that_asks_for_grants_gets_none_without_a_yes() {
     let place = Place::with_home();
     put(&place, "ports.wasm", "skills/ports.wasm");
-    place.write("skills/ports.toml", "[grants]\nllm = true\nstate = true\n");
+    place.write("skills/ports.toml", PORTS_ASK);
     let serving = place.serve(&["skills"]);
     assert_snapshot!(place.run(&["skills", "list"]).seen(), @r"
     exit 0

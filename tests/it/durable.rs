@@ -12,14 +12,9 @@ use crate::support::{Place, Serving};
 /// A host with a skill that counts its runs, which the owner approved.
 fn counting() -> (Place, Serving, Peer) {
     let place = Place::configured(EXPOSED);
-    place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
-    place.drop_in("ports.wasm", "ports.wasm");
+    place.drop_in_ports();
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let peer = place.peer(&serving, "privileged");
     (place, serving, peer)
 }

@@ -28,8 +28,7 @@ fn a_guest_reaches_the_granted_place_with_a_header_it_never_sees_and_no_proxy() 
     );
     place.write("home/skills/fetch.toml", asks);
     let serving = serve(&place, &proxy.url());
-    place.wait_for("echo", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "echo" }));
+    place.agree("echo");
     place.wait_for("echo", "exposed");
     let peer = place.peer(&serving, "known");
 

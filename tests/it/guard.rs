@@ -14,7 +14,7 @@ use coworker_core::guard::{Index, LONGEST, PEER_SHARE, What};
 use coworker_core::{ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};
 use serde_json::{Value, json};
 
-use crate::hosts::EXPOSED;
+use crate::hosts::SCRIPTED;
 use crate::peer::Peer;
 use crate::support::{Place, Serving, fixture};
 
@@ -27,9 +27,7 @@ fn place(script: &str, config: &str, port: u16) -> (Place, Serving) {
 
 /// The same with what the owner wants of the guard.
 fn guarded(script: &str, config: &str, port: u16, guard: &str) -> (Place, Serving) {
-    let provider = "[llm.scripted]\nscript = \"script.toml\"\n";
-    let place = Place::configured(&format!("{EXPOSED}{provider}{config}"));
-    place.write("home/script.toml", script);
+    let place = Place::scripted(script, config);
     let folder = place.home().join("skills/thief");
     std::fs::create_dir_all(&folder).expect("a folder");
     let head = "---\nname: thief\ndescription: Helps.\n---\n";
@@ -44,8 +42,7 @@ fn guarded(script: &str, config: &str, port: u16, guard: &str) -> (Place, Servin
     }
     std::fs::copy(fixture("thief.wasm"), folder.join("skill.wasm")).expect("copied");
     let serving = place.serve(&[]);
-    place.wait_for("thief", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "thief" }));
+    place.agree("thief");
     (place, serving)
 }
 

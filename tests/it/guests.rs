@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::hosts::EXPOSED;
+use crate::hosts::{EXPOSED, ROOMY};
 use crate::peer::Peer;
 use crate::support::{Place, Serving};
 
@@ -160,9 +160,7 @@ fn a_flood_of_output_is_rejected() {
 
 #[test]
 fn an_answer_that_no_message_carries_is_a_failure_of_that_call() {
-    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
-    let limits = format!("[limits.ceiling]\n{room}\n[limits.default]\n{room}");
-    let place = Place::configured(&format!("{EXPOSED}\n{limits}"));
+    let place = Place::configured(&format!("{EXPOSED}{ROOMY}"));
     place.drop_in("hostile.wasm", "hostile.wasm");
     let serving = place.serve(&[]);
     let peer = place.peer(&serving, "privileged");
@@ -181,17 +179,10 @@ fn an_answer_that_no_message_carries_is_a_failure_of_that_call() {
 
 #[test]
 fn a_call_whose_answer_no_message_carries_leaves_nothing_behind() {
-    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
-    let limits = format!("[limits.ceiling]\n{room}\n[limits.default]\n{room}");
-    let place = Place::configured(&format!("{EXPOSED}\n{limits}"));
-    place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
-    place.drop_in("ports.wasm", "ports.wasm");
+    let place = Place::configured(&format!("{EXPOSED}{ROOMY}"));
+    place.drop_in_ports();
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let peer = place.peer(&serving, "known");
     let found =
         || peer.call("ports", json!({ "mode": "get", "key": "k" }))["result"]["value"].clone();

@@ -13,12 +13,29 @@ use crate::support::{Place, Serving, fixture};
 /// What makes a skill visible as soon as it lies in the folder.
 pub(crate) const EXPOSED: &str = "[host]\nname = \"test\"\ndefault_visibility = \"exposed\"\n";
 
+/// Models that answer by the script in a home.
+pub(crate) const SCRIPTED: &str = "[llm.scripted]\nscript = \"script.toml\"\n";
+
+/// Room for answers that no message carries.
+pub(crate) const ROOMY: &str = "[limits.ceiling]\noutput = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n\
+    [limits.default]\noutput = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
+
+/// What the fixture `ports` asks of its owner.
+pub(crate) const PORTS_ASK: &str = "[grants]\nllm = true\nstate = true\n";
+
 impl Place {
     /// Makes a place with a home that is configured so.
     pub(crate) fn configured(config: &str) -> Self {
         let place = Self::with_home();
         place.write("home/config.toml", config);
         place.mode("home/config.toml", 0o600);
+        place
+    }
+
+    /// Makes a place with a home that shows every skill, with models that answer by a script.
+    pub(crate) fn scripted(script: impl AsRef<[u8]>, config: &str) -> Self {
+        let place = Self::configured(&format!("{EXPOSED}{SCRIPTED}{config}"));
+        place.write("home/script.toml", script);
         place
     }
 
@@ -37,6 +54,18 @@ impl Place {
         let part = self.path("part");
         std::fs::copy(fixture(fixture_name), &part).expect("copied");
         std::fs::rename(part, self.path("home/skills").join(name)).expect("one folder");
+    }
+
+    /// Puts the fixture `ports` into the skills folder, with what it asks for.
+    pub(crate) fn drop_in_ports(&self) {
+        self.write("home/skills/ports.toml", PORTS_ASK);
+        self.drop_in("ports.wasm", "ports.wasm");
+    }
+
+    /// Adds tables to the home's configuration.
+    pub(crate) fn configure_more(&self, tables: &str) {
+        let config = std::fs::read_to_string(self.home().join("config.toml")).expect("ours");
+        self.write("home/config.toml", config + tables);
     }
 
     /// Puts a component into the skills folder, in one step.
@@ -94,6 +123,22 @@ impl Place {
         until(&format!("{name} is {state}"), || {
             self.row(name).filter(|row| row["state"] == state)
         })
+    }
+
+    /// Waits until a skill waits for its owner, who lets it have what it asks for and shows it to peers.
+    #[track_caller]
+    pub(crate) fn agree(&self, name: &str) {
+        self.wait_for(name, "pending");
+        self.owner(json!({ "do": "skills_expose", "name": name }));
+    }
+
+    /// Waits until the host has said these words in its log since it was started.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        until(&format!("it says: {words}"), || {
+            let log = std::fs::read_to_string(self.path("serve.log")).unwrap_or_default();
+            log.contains(words).then_some(())
+        });
     }
 
     /// Waits until a newer state of a skill's file stands beside it in this state, and returns why it does not serve.

@@ -24,8 +24,7 @@ fn what_may_have_written_files_is_not_run_again() {
     place.write("home/skills/hostile-wasi.toml", asks);
     place.drop_in("hostile-wasi.wasm", "hostile-wasi.wasm");
     let mut serving = place.serve(&[]);
-    place.wait_for("hostile-wasi", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "hostile-wasi" }));
+    place.agree("hostile-wasi");
     let peer = place.peer(&serving, "privileged");
     let write = json!({ "mode": "write", "text": "file" });
     assert_eq!(

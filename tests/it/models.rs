@@ -11,7 +11,7 @@ mod texts;
 
 use serde_json::{Value, json};
 
-use crate::hosts::EXPOSED;
+use crate::hosts::{EXPOSED, PORTS_ASK, SCRIPTED};
 use crate::peer::Peer;
 use crate::support::{Place, Serving};
 
@@ -31,10 +31,7 @@ fn place(provider: &str, head: &str) -> Place {
 
 /// The same with a scripted provider.
 fn scripted(script: &str, config: &str) -> Place {
-    let place = place(
-        &format!("[llm.scripted]\nscript = \"script.toml\"\n{config}"),
-        SOUP,
-    );
+    let place = place(&format!("{SCRIPTED}{config}"), SOUP);
     place.write("home/script.toml", script);
     place
 }

@@ -132,10 +132,7 @@ const LOST: &str = "---\nname: s-barred\ndescription: Helps.\nversion: 1.0.0\nmi
 
 #[test]
 fn a_skill_that_a_peer_lost_is_the_same_bytes_as_one_that_never_was() {
-    let place = Place::configured(&format!(
-        "{EXPOSED}[llm.scripted]\nscript = \"script.toml\"\n"
-    ));
-    place.write("home/script.toml", "[[rule]]\nmode = \"repeat\"\n");
+    let place = Place::scripted("[[rule]]\nmode = \"repeat\"\n", "");
     let folder = place.home().join("skills/s-barred");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::write(folder.join("SKILL.md"), LOST).expect("written");

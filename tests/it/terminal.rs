@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::hosts::PORTS_ASK;
 use crate::peer::until;
 use crate::support::{Place, Serving};
 
@@ -89,11 +90,7 @@ const QUESTION: &str = "grant this, and let peers see it? [y/N] ";
 /// A place with a running host and a skill that asks for grants.
 fn asking() -> (Place, Serving) {
     let place = Place::with_home();
-    place.drop_in("ports.wasm", "ports.wasm");
-    place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
+    place.drop_in_ports();
     let serving = place.serve(&[]);
     place.wait_for("ports", "pending");
     (place, serving)
@@ -130,7 +127,7 @@ fn serve_asks_about_the_skills_it_was_pointed_to() {
             place.path("brought/ports.wasm"),
         )
         .expect("copied");
-        place.write("brought/ports.toml", "[grants]\nllm = true\nstate = true\n");
+        place.write("brought/ports.toml", PORTS_ASK);
         let serve = ["serve", "--transport", "loopback", "brought"];
         let mut terminal = place.on_terminal(&serve, &[]);
         let shown = terminal.expect(QUESTION);
@@ -173,7 +170,8 @@ fn a_code_is_drawn_where_it_fits_and_else_said_to_be_wider() {
         assert_eq!(told.contains('▀'), drawn, "{told}");
         assert_eq!(told.contains("columns wide"), !drawn, "{told}");
     }
-    // What it says is what it takes: no column more, and no column less.
+    // What it says is what it takes. Each invite is another one, whose code may be a size larger or smaller than the one that
+    // was measured; a size is four columns.
     let told = invite(&grants, "60");
     let (before, _) = told.split_once(" columns wide").expect("it says so");
     let needed = before.rsplit(' ').next().expect("a number");
@@ -280,8 +278,7 @@ fn work_that_takes_long_is_told_on_a_terminal_alone() {
     let place = Place::with_home();
     place.drop_in("hostile.wasm", "hostile.wasm");
     let _serving = place.serve(&[]);
-    place.wait_for("hostile", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "hostile" }));
+    place.agree("hostile");
     let limits = json!({ "cpu": "3s" });
     place.owner(json!({ "do": "skills_configure", "name": "hostile", "limits": limits }));
     let call = ["call", "self", "hostile", "--input", "{\"mode\":\"loop\"}"];

@@ -357,12 +357,10 @@ fn sample() -> std::path::PathBuf {
 
 #[test]
 fn the_sample_answers_in_the_form_that_it_publishes() {
-    let config = format!("{EXPOSED}[llm.scripted]\nscript = \"script.toml\"\n");
-    let place = Place::configured(&config);
-    place.write(
-        "home/script.toml",
+    let place = Place::scripted(
         "[[rule]]\nsystem_contains = \"How we write release notes\"\ncontains = \"dark mode\"\n\
          json = { headline = \"Kite has a dark mode\", new = [\"Switch to a dark appearance.\"], fixed = [], to_do = [] }\n",
+        "",
     );
     let wrapped = json_of(&place, &["wrap", sample().to_str().expect("plain")]);
     for empty in ["warnings", "leaks", "repeats", "asks"] {

@@ -160,8 +160,7 @@ impl Stage {
     fn call(&self, script: &str, entry: &Arc<Entry>, input: &Value, turn: Arc<dyn Turn>) -> Called {
         let folder = self.folder.path();
         std::fs::write(folder.join("script.toml"), script).expect("written");
-        let config = "[llm.scripted]\nscript = \"script.toml\"\n";
-        let settings = Config::parse(std::path::Path::new("config.toml"), config, &[]);
+        let settings = Config::parse(std::path::Path::new("config.toml"), SCRIPTED, &[]);
         let config = settings.expect("a configuration").config;
         let guards = Guards::new(Store::in_memory().expect("a store"), config.guard.clone());
         let models = Models::new(&config, folder, |_| None, guards).expect("models");

@@ -2,6 +2,7 @@
 //! it. All others of the same text stay held back.
 
 use super::*;
+use crate::hosts::PORTS_ASK;
 
 const QUOTABLE: &str =
     "Thank you for writing to the harbour office; somebody answers within two working days.";
@@ -27,11 +28,7 @@ fn public() -> String {
 }
 
 fn harbour(guard: &str) -> Place {
-    let place = Place::configured(&format!(
-        "{EXPOSED}{guard}[llm.scripted]\nscript = \"script.toml\"\n"
-    ));
-    place.write("home/script.toml", script());
-    place
+    Place::scripted(script(), guard)
 }
 
 /// Returns what a peer gets of the line that may be quoted, and of the other.
@@ -86,7 +83,7 @@ fn a_line_of_a_components_slot_is_quoted_once_its_owner_agreed() {
     std::fs::write(folder.join("prompts/short.md"), text("short")).expect("written");
     std::fs::write(
         folder.join("grants.toml"),
-        format!("[grants]\nllm = true\nstate = true\n{}", public()),
+        format!("{PORTS_ASK}{}", public()),
     )
     .expect("written");
     std::fs::copy(fixture("ports.wasm"), folder.join("skill.wasm")).expect("copied");

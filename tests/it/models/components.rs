@@ -15,13 +15,10 @@ fn asking(script: &str, config: &str, grants: &str) -> Place {
     place
 }
 
-const GRANTED: &str = "[grants]\nllm = true\nstate = true\n";
-
 fn world(script: &str, config: &str) -> (Place, Serving, Peer) {
-    let place = asking(script, config, GRANTED);
+    let place = asking(script, config, PORTS_ASK);
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let peer = place.peer(&serving, "known");
     (place, serving, peer)
 }
@@ -76,11 +73,10 @@ fn a_component_whose_models_nobody_answers_for_is_no_skill() {
     let folder = place.home().join("skills/ports");
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join("SKILL.md"), format!("{SOUP}{SECRET}")).expect("written");
-    std::fs::write(folder.join("grants.toml"), GRANTED).expect("written");
+    std::fs::write(folder.join("grants.toml"), PORTS_ASK).expect("written");
     std::fs::copy(fixture("ports.wasm"), folder.join("skill.wasm")).expect("copied");
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let row = place.wait_for("ports", "unavailable");
     let why = row["reason"].as_str().expect("a reason");
     assert!(

@@ -37,7 +37,7 @@ fn what_a_provider_says_wrong_is_told_apart() {
 #[test]
 fn text_where_json_was_asked_is_rejected_after_one_more_try() {
     let head = "---\nname: soup\ndescription: Knows soups.\noutput_schema: {type: object, required: [minutes]}\n---\n";
-    let place = place("[llm.scripted]\nscript = \"script.toml\"\n", head);
+    let place = place(SCRIPTED, head);
     place.write("home/script.toml", "[[rule]]\nanswer = \"A while.\"\n");
     let (_serving, peer) = start(&place);
     fails(&place, &peer, "OUTPUT_REJECTED", "is not JSON", "hint: ");

@@ -206,15 +206,10 @@ fn streamed(place: &Place) -> Value {
     let folder = place.home().join("skills/ports");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::write(folder.join("SKILL.md"), format!("{SOUP}{SECRET}")).expect("written");
-    std::fs::write(
-        folder.join("grants.toml"),
-        "[grants]\nllm = true\nstate = true\n",
-    )
-    .expect("written");
+    std::fs::write(folder.join("grants.toml"), PORTS_ASK).expect("written");
     std::fs::copy(fixture("ports.wasm"), folder.join("skill.wasm")).expect("copied");
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let peer = place.peer(&serving, "known");
     let answer = peer.call(
         "ports",

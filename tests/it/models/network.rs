@@ -29,12 +29,8 @@ fn a_text_answers_over_xmtp_and_shows_its_card_alone() {
     let place = Place::new();
     let node = Node::start(&place);
     let mut ann = Member::join("ann", &node, &[]);
-    let config = std::fs::read_to_string(ann.place.home().join("config.toml")).expect("ours");
     ann.kill();
-    ann.place.write(
-        "home/config.toml",
-        format!("{config}[llm.scripted]\nscript = \"script.toml\"\n"),
-    );
+    ann.place.configure_more(SCRIPTED);
     ann.place.write(
         "home/script.toml",
         "[[rule]]\ncontains = \"leek\"\nanswer = \"Boil it.\"\n",

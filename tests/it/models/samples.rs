@@ -34,10 +34,7 @@ fn sample(place: &Place, name: &str) {
 
 #[test]
 fn components_work_before_and_after_the_model() {
-    let place = Place::configured(&format!(
-        "{EXPOSED}[llm.scripted]\nscript = \"script.toml\"\n"
-    ));
-    place.write("home/script.toml", SCRIPT);
+    let place = Place::scripted(SCRIPT, "");
     for name in ["meeting-notes", "mail-desk"] {
         sample(&place, name);
     }

@@ -58,8 +58,7 @@ fn a_text_answers_a_peer_and_stays_home() {
 #[test]
 fn arguments_and_outputs_are_kept_to_their_schemas() {
     let head = "---\nname: soup\ndescription: Knows soups.\narguments:\n  - name: dish\n    description: Which.\n    required: true\noutput_schema:\n  type: object\n  properties:\n    minutes: {type: integer}\n  required: [minutes]\n---\n";
-    let provider = "[llm.scripted]\nscript = \"script.toml\"\n";
-    let place = place(provider, head);
+    let place = place(SCRIPTED, head);
     place.write(
         "home/script.toml",
         "[[rule]]\ncontains = \"{\\\"dish\\\":\\\"leek\\\"}\"\njson = { minutes = 12 }\n[[rule]]\ncontains = \"mush\"\nanswer = \"soon\"\n[[rule]]\nrepair = true\njson = { minutes = 1 }\n",
@@ -123,11 +122,7 @@ fn the_owner_sees_who_answers_and_never_a_key() {
         assert!(!seen.contains("sk-"), "{seen}");
     }
     // A budget of costs counts nothing without prices, and says so.
-    let config = std::fs::read_to_string(place.home().join("config.toml")).expect("ours");
-    place.write(
-        "home/config.toml",
-        format!("{config}[budget]\nall_cost_per_day = 1\n"),
-    );
+    place.configure_more("[budget]\nall_cost_per_day = 1\n");
     let wrong = place.run(&["doctor"]);
     assert!(
         wrong.stdout.contains("costs of filed are not counted"),
@@ -195,7 +190,7 @@ fn what_was_used_is_added_up_and_given_out() {
 #[test]
 fn a_sum_says_what_it_is_without() {
     let free = "price_in = 1.0\nprice_out = 10.0\n[llm.free]\nkind = \"scripted\"\nscript = \"script.toml\"\n";
-    let provider = format!("[llm.scripted]\nscript = \"script.toml\"\n{free}");
+    let provider = format!("{SCRIPTED}{free}");
     let place = place(
         &provider,
         &SOUP.replace("name: soup", "name: soup\nprovider: scripted"),

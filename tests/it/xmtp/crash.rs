@@ -36,13 +36,8 @@ fn calls_survive_the_death_of_everything_in_turn() {
     let place = Place::new();
     let mut node = Node::start(&place);
     let mut ann = Member::join("ann", &node, &[]);
-    ann.place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
-    ann.place.drop_in("ports.wasm", "ports.wasm");
-    ann.place.wait_for("ports", "pending");
-    ann.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    ann.place.drop_in_ports();
+    ann.place.agree("ports");
     let bob = Member::join("bob", &node, &[]);
     ann.trust(&bob, "privileged");
     // Whoever has met a host knows that it may be asked twice: an old peer would not be.

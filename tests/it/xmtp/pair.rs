@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::network::{Member, Node, kill};
 use crate::defects::is_for_its_owner_alone;
+use crate::hosts::ROOMY;
 use crate::peer::until;
 use crate::support::Place;
 
@@ -141,11 +142,8 @@ fn a_thousand_requests_wait_for_a_host_and_are_handled_in_the_order_of_each_peer
 #[test]
 fn the_largest_answer_arrives_and_a_larger_one_is_a_failure() {
     let (_place, _node, mut ann, bob) = pair(&["echo.wasm"]);
-    let config = std::fs::read_to_string(ann.place.home().join("config.toml")).expect("ours");
-    let room = "output = \"2 MiB\"\nhost_bytes = \"16 MiB\"\n";
-    let limits = format!("[limits.ceiling]\n{room}[limits.default]\n{room}");
     ann.kill();
-    ann.place.write("home/config.toml", config + &limits);
+    ann.place.configure_more(ROOMY);
     ann.place.drop_in("hostile.wasm", "hostile.wasm");
     ann.serve();
     ann.place.wait_for("hostile", "exposed");

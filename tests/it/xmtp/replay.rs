@@ -106,16 +106,9 @@ fn what_comes_again_runs_once_whenever_it_comes() {
         mail.display().to_string()
     ));
     std::fs::write(&mail, "").expect("ours");
-    faked.place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
-    faked.place.drop_in("ports.wasm", "ports.wasm");
+    faked.place.drop_in_ports();
     let serving = faked.place.serve(&[]);
-    faked.place.wait_for("ports", "pending");
-    faked
-        .place
-        .owner(json!({ "do": "skills_expose", "name": "ports" }));
+    faked.place.agree("ports");
     faked
         .place
         .owner(json!({ "do": "trust_set", "peer": format!("xmtp:{EVE}"), "tier": "known" }));
