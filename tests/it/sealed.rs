@@ -1,33 +1,14 @@
 //! A home whose owner gave a passphrase: what a thief of the disk finds of what was said, and that nothing else changes.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::hosts::EXPOSED;
 use crate::peer::{answers, envelope};
-use crate::support::Place;
+use crate::support::{Place, holding};
 
 const FIRST: &str = "said before there was a passphrase";
 const SECOND: &str = "said since there is a passphrase";
 const KEPT: &str = "kept by a skill for its caller";
-
-/// Returns the files of a home in which a text can be read.
-fn holding(folder: &Path, text: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder of ours") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(holding(&path, text));
-        } else if path.is_file() {
-            let bytes = std::fs::read(&path).expect("a file of ours");
-            if bytes.windows(text.len()).any(|part| part == text) {
-                found.push(path.display().to_string());
-            }
-        }
-    }
-    found
-}
 
 fn configure(place: &Place, passphrase: Option<&str>) {
     let line = passphrase.map(|words| format!("passphrase_command = \"echo {words}\"\n"));
@@ -42,15 +23,10 @@ fn configure(place: &Place, passphrase: Option<&str>) {
 fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
     let place = Place::configured(EXPOSED);
     let home = place.home();
-    place.write(
-        "home/skills/ports.toml",
-        "[grants]\nllm = true\nstate = true\n",
-    );
-    place.drop_in("ports.wasm", "ports.wasm");
+    place.drop_in_ports();
     place.drop_in("echo.wasm", "echo.wasm");
     let serving = place.serve(&[]);
-    place.wait_for("ports", "pending");
-    place.owner(json!({ "do": "skills_expose", "name": "ports" }));
+    place.agree("ports");
     let peer = place.peer(&serving, "privileged");
     let said = json!({ "text": FIRST });
     let asked = peer.say("task_request", json!({ "skill": "echo", "input": said }));
@@ -59,8 +35,8 @@ fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
     peer.call("ports", json!({ "mode": "set", "key": "k", "value": KEPT }));
     let key = std::fs::read(home.join("identity.key")).expect("ours");
     assert!(serving.terminate().success());
-    assert!(!holding(&home, FIRST.as_bytes()).is_empty());
-    assert!(!holding(&home, KEPT.as_bytes()).is_empty());
+    assert!(!holding(&home, FIRST).is_empty());
+    assert!(!holding(&home, KEPT).is_empty());
 
     configure(&place, Some("open sesame"));
     let serving = place.serve(&[]);

@@ -265,6 +265,30 @@ pub(crate) fn sample(name: &str) -> String {
     path.to_str().expect("plain").to_owned()
 }
 
+/// Returns the files in a folder and below that hold a text. What is only linked there is not looked at.
+pub(crate) fn holding(folder: &Path, text: impl AsRef<[u8]>) -> Vec<String> {
+    let text = text.as_ref();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder of ours") {
+        let entry = entry.expect("an entry");
+        let (kind, path) = (entry.file_type().expect("its kind"), entry.path());
+        if kind.is_dir() {
+            found.extend(holding(&path, text));
+        } else if kind.is_file() {
+            let bytes = match std::fs::read(&path) {
+                Ok(bytes) => bytes,
+                // Whoever works there may take a file away meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => panic!("{}: {error}", path.display()),
+            };
+            if bytes.windows(text.len()).any(|part| part == text) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
 /// A row of the system's tables of the network.
 #[derive(Debug)]
 pub(crate) struct NetworkRow {

@@ -1,33 +1,10 @@
 //! What others can see: the node between the peers, and whoever shares the machine.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::support::sockets;
+use crate::support::{holding, sockets};
 use crate::xmtp::network::Member;
-
-/// Returns the files in a folder and below that hold a text. What is only linked there is not looked at.
-pub(super) fn holding(folder: &Path, text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_symlink() {
-            continue;
-        }
-        if path.is_dir() {
-            found.extend(holding(&path, text));
-        } else if let Ok(bytes) = std::fs::read(&path)
-            && bytes
-                .windows(text.len())
-                .any(|window| window == text.as_bytes())
-        {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
 
 #[test]
 fn two_hosts_and_an_agent_talk_and_the_node_reads_none_of_it() {

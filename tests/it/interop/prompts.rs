@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::privacy::holding;
 use super::scene::Scene;
+use crate::hosts::SCRIPTED;
 use crate::peer::{CARD_KEYS, until};
+use crate::support::holding;
 
 /// What no peer may read. Its words with a dollar are what the package publishes and fills in.
 const BODY: &str = "# How letters are answered here\n\n\
@@ -31,11 +32,7 @@ fn scene() -> Scene {
     let mut scene = Scene::trusting(&[], "known");
     scene.host.kill();
     let place = &scene.host.place;
-    let config = std::fs::read_to_string(place.home().join("config.toml")).expect("ours");
-    place.write(
-        "home/config.toml",
-        format!("{config}[llm.scripted]\nscript = \"script.toml\"\n"),
-    );
+    place.configure_more(SCRIPTED);
     place.write("home/script.toml", SCRIPT);
     std::fs::create_dir(place.home().join("skills/letter")).expect("a folder");
     place.write("home/skills/letter/SKILL.md", format!("{HEAD}{BODY}"));
@@ -194,15 +191,14 @@ fn defect_3_a_text_comes_out_by_no_question() {
     }
     scene.agent.ping(&scene.to);
     // The owner can find what was tried; the agent has no word of it, in what came, what it printed or what it keeps.
-    let tried = until("the last is on record", || {
+    until("the last is on record", || {
         let tasks = scene.host.place.tasks();
         let tried = tasks
             .iter()
             .filter(|task| task["skill"] == "letter")
             .count();
-        (tried == 2).then_some(tried)
+        (tried == 2).then_some(())
     });
-    assert_eq!(tried, 2);
     assert!(scene.agent.letters().len() > 7);
     for letter in scene.agent.letters() {
         is_clean(&letter.text);
