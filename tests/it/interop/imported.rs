@@ -21,13 +21,7 @@ fn serve(place: Place, node: &Node) -> Member {
     place.mode("home/config.toml", 0o600);
     place.drop_in("echo.wasm", "echo.wasm");
     let serving = place.serve(&[]);
-    let me = serving.me().to_owned();
-    let member = Member {
-        place,
-        serving: Some(serving),
-        me,
-    };
-    member.until_state("ready");
+    let member = Member::of(place, serving);
     member.place.wait_for("echo", "exposed");
     member
 }

@@ -66,14 +66,7 @@ fn runs(place: Place) -> Member {
     let checks = status["checks"].as_array().expect("a list");
     assert!(checks.iter().all(|check| check["ok"] == true), "{status}");
     let serving = place.serve(&[]);
-    let me = serving.me().to_owned();
-    let member = Member {
-        place,
-        serving: Some(serving),
-        me,
-    };
-    member.until_state("ready");
-    member
+    Member::of(place, serving)
 }
 
 #[test]

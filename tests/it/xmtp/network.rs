@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 use crate::hosts::ask_at;
 use crate::peer::until;
@@ -54,15 +55,20 @@ impl Node {
     /// Kills the node, lets `meanwhile` happen without it, and starts it again where it was.
     pub(crate) fn away(&mut self, meanwhile: impl FnOnce()) {
         self.kill();
+        // Its port is for nobody else: bound without listening, it refuses whoever connects, and lets the node come back.
+        let held = TcpSocket::new_v4().expect("a socket");
+        held.set_reuseaddr(true).expect("a wish");
+        let address = self.address.parse().expect("an address");
+        held.bind(address).expect("a port that was just left");
         meanwhile();
         *self = Self::at(self.data.clone(), &self.address);
+        drop(held);
     }
 
     /// Kills the node and starts one in its place that knows nobody.
     pub(crate) fn wipe_and_restart(&mut self) {
-        self.kill();
-        std::fs::remove_dir_all(&self.data).expect("ours");
-        *self = Self::at(self.data.clone(), &self.address);
+        let data = self.data.clone();
+        self.away(|| std::fs::remove_dir_all(data).expect("ours"));
     }
 
     fn kill(&mut self) {
@@ -133,6 +139,11 @@ impl Member {
             place.drop_in(skill, skill);
         }
         let serving = place.serve(&[]);
+        Self::of(place, serving)
+    }
+
+    /// Waits until a host that was started is on its network.
+    pub(crate) fn of(place: Place, serving: Serving) -> Self {
         let me = serving.me().to_owned();
         let member = Self {
             place,

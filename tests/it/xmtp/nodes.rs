@@ -27,14 +27,7 @@ fn host(name: &str, port: u16, data: &Path) -> Member {
     let place = Place::configured(&config(name, port));
     place.drop_in("echo.wasm", "echo.wasm");
     let serving = serve(&place, data);
-    let me = serving.me().to_owned();
-    let member = Member {
-        place,
-        serving: Some(serving),
-        me,
-    };
-    member.until_state("ready");
-    member
+    Member::of(place, serving)
 }
 
 fn serve(place: &Place, data: &Path) -> Serving {
@@ -43,6 +36,27 @@ fn serve(place: &Place, data: &Path) -> Serving {
 
 fn node_of(member: &Member) -> Value {
     member.owner(json!({ "do": "status" }))["node"].clone()
+}
+
+/// Waits until a host has noticed that its network does not know it.
+#[track_caller]
+fn is_forgotten(member: &Member) {
+    let broken = member.until_state("broken");
+    let said = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
+    assert!(said("why").contains("does not know"), "{broken}");
+    assert!(said("hint").contains("bridge reset"), "{broken}");
+}
+
+/// Does what its owner is told to do then. It is the same inbox as `before`, and another installation.
+#[track_caller]
+fn reset(member: &mut Member, before: &Value) {
+    member.kill();
+    let reset = member.place.run(&["bridge", "reset", "--yes"]);
+    assert_eq!(reset.code, 0, "{}", reset.stderr);
+    member.serve();
+    let after = member.until_state("ready");
+    assert_eq!(before["inbox"], after["inbox"]);
+    assert_ne!(before["installation"], after["installation"]);
 }
 
 #[test]
@@ -84,17 +98,8 @@ fn a_network_that_forgot_a_host_waits_for_its_owner() {
     ann.kill();
     node.wipe_and_restart();
     ann.serve();
-    let broken = ann.until_state("broken");
-    let said = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
-    assert!(said("why").contains("does not know"), "{broken}");
-    assert!(said("hint").contains("bridge reset"), "{broken}");
-    ann.kill();
-    let reset = ann.place.run(&["bridge", "reset", "--yes"]);
-    assert_eq!(reset.code, 0, "{}", reset.stderr);
-    ann.serve();
-    let after = ann.until_state("ready");
-    assert_eq!(before["inbox"], after["inbox"]);
-    assert_ne!(before["installation"], after["installation"]);
+    is_forgotten(&ann);
+    reset(&mut ann, &before);
     // And the network knows it: whoever is new there reaches it.
     let bob = Member::join("bob", &node, &[]);
     let met = bob.owner(json!({ "do": "connect", "target": ann.me }));
@@ -116,18 +121,9 @@ fn a_network_that_forgets_a_host_that_runs_is_noticed() {
 
     node.wipe_and_restart();
     for member in [&ann, &bob] {
-        let broken = member.until_state("broken");
-        let said = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
-        assert!(said("why").contains("does not know"), "{broken}");
-        assert!(said("hint").contains("bridge reset"), "{broken}");
+        is_forgotten(member);
     }
-    ann.kill();
-    let reset = ann.place.run(&["bridge", "reset", "--yes"]);
-    assert_eq!(reset.code, 0, "{}", reset.stderr);
-    ann.serve();
-    let after = ann.until_state("ready");
-    assert_eq!(before["inbox"], after["inbox"]);
-    assert_ne!(before["installation"], after["installation"]);
+    reset(&mut ann, &before);
 }
 
 #[test]
