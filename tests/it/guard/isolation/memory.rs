@@ -9,17 +9,18 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use coworker_sandbox::Turn;
 
+use super::WIDTH;
+
 /// Around a guest's memory lie addresses that nobody may touch, so that no access of it goes astray: at least so many bytes
 /// before it and behind it. Nothing else in a process lies like that.
 const BEFORE: u64 = 16 << 20;
 const BEHIND: u64 = 1 << 30;
 /// How much is read at a time.
 const PART: usize = 1 << 20;
-/// The length of the pieces that are looked for, in letters and digits. Any run of twice as many holds one.
-pub(super) const WIDTH: usize = 20;
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Pieces of texts that are looked for by their letters and digits, whatever stands between those.
+/// Pieces of texts that are looked for by their letters and digits, whatever stands between those. A piece has [`WIDTH`] of
+/// them.
 pub(super) struct Sought {
     /// Of which texts there is a piece with a hash.
     hashes: HashMap<u64, Found>,
@@ -193,18 +194,19 @@ fn linear() -> Vec<Vec<u8>> {
             && (empty(before, BEFORE) && empty(behind, BEHIND))
     });
     around
-        .map(|three| copy(&memory, three[1].from, three[1].to))
+        .filter_map(|three| copy(&memory, three[1].from, three[1].to))
         .collect()
 }
 
-fn copy(memory: &File, from: u64, to: u64) -> Vec<u8> {
+/// Returns what lies there, unless it went away meanwhile: then it was of another test, whose guest has ended.
+fn copy(memory: &File, from: u64, to: u64) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(to - from).expect("it fits")];
     let mut at = from;
     for part in bytes.chunks_mut(PART) {
-        memory.read_exact_at(part, at).expect("it is there");
+        memory.read_exact_at(part, at).ok()?;
         at += part.len() as u64;
     }
-    bytes
+    Some(bytes)
 }
 
 /// Returns the addresses of this process, those that touch and are used alike as one.
