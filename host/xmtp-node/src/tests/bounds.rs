@@ -12,25 +12,21 @@ use tokio::net::TcpStream;
 use tonic::Code;
 
 use super::captured;
-use super::client::{Client, MLS, config, message, start};
+use super::client::{Client, config, is_full, message, start, start_with, store};
 use crate::config::NodeLimits;
-use crate::folder::Folder;
 use crate::identity::Change;
-use crate::proto::Empty;
-use crate::proto::mls::{BatchPublishCommitLogRequest, GroupMessage, PublishCommitLogRequest};
-use crate::store::{Store, StoreError, now_ns};
+use crate::proto::mls::GroupMessage;
+use crate::store::{StoreError, now_ns};
 use crate::{Node, Rate, TlsFiles};
 
 #[tokio::test]
 async fn a_full_topic_takes_no_more_and_others_do() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.group_bytes = 10_000;
-    config.limits.node_bytes = 25_000;
-    let (_node, client) = start(config).await;
-    let full = |answer: Result<Empty, tonic::Status>| {
-        answer.expect_err("full").code() == Code::ResourceExhausted
+    let quotas = |limits: &mut NodeLimits| {
+        limits.group_bytes = 10_000;
+        limits.node_bytes = 25_000;
     };
+    let (_node, client) = start_with(&folder, quotas).await;
     let text = |n: u8| vec![n; 3_000];
     for number in 0..3 {
         client
@@ -38,9 +34,9 @@ async fn a_full_topic_takes_no_more_and_others_do() {
             .await
             .expect("room");
     }
-    assert!(full(client.send(&[message(b"one", &text(3))]).await));
+    is_full(client.send(&[message(b"one", &text(3))]).await);
     let mixed = [message(b"two", b"x"), message(b"one", &text(3))];
-    assert!(full(client.send(&mixed).await));
+    is_full(client.send(&mixed).await);
     assert!(client.everything(b"two").await.is_empty(), "all or none");
     for number in 0..3 {
         client
@@ -48,15 +44,8 @@ async fn a_full_topic_takes_no_more_and_others_do() {
             .await
             .expect("room");
     }
-    assert!(full(
-        client
-            .send(&[
-                message(b"three", &text(0)),
-                message(b"four", &text(1)),
-                message(b"five", &text(2))
-            ])
-            .await
-    ));
+    let three = [&b"three"[..], b"four", b"five"].map(|group| message(group, &text(0)));
+    is_full(client.send(&three).await);
     // A duplicate needs no room.
     client
         .send(&[message(b"one", &text(0))])
@@ -67,12 +56,11 @@ async fn a_full_topic_takes_no_more_and_others_do() {
 #[tokio::test]
 async fn a_client_that_asks_too_fast_waits_and_others_do_not() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.local_rate = Rate {
+    let rate = Rate {
         per_second: 1,
         burst: 5,
     };
-    let (node, client) = start(config).await;
+    let (node, client) = start_with(&folder, |limits| limits.local_rate = rate).await;
     for number in 0..5u8 {
         client
             .send(&[message(b"group", &[number])])
@@ -91,10 +79,11 @@ async fn a_client_that_asks_too_fast_waits_and_others_do_not() {
 #[tokio::test]
 async fn subscriptions_are_counted_and_given_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.subscriptions = 2;
-    config.limits.topics = 3;
-    let (_node, client) = start(config).await;
+    let few = |limits: &mut NodeLimits| {
+        limits.subscriptions = 2;
+        limits.topics = 3;
+    };
+    let (_node, client) = start_with(&folder, few).await;
     let subscribe = |filters: &'static [(&'static [u8], u64)]| {
         client.subscribe::<GroupMessage>("SubscribeGroupMessages", filters)
     };
@@ -120,26 +109,16 @@ async fn subscriptions_are_counted_and_given_back() {
 async fn too_many_commit_log_entries_are_refused_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_node, client) = start(config(&folder)).await;
-    let entry = PublishCommitLogRequest {
-        group_id: "group".into(),
-        entry: "entry".into(),
-        signature: None,
-    };
-    let requests = vec![entry; 11];
-    let ask = BatchPublishCommitLogRequest { requests };
-    let answer: Result<Empty, _> = client.call(MLS, "BatchPublishCommitLog", ask).await;
+    let answer = client.log_commits(0..11, None).await;
     assert_eq!(answer.expect_err("too many").code(), Code::InvalidArgument);
-}
-
-fn store(folder: &tempfile::TempDir) -> Store {
-    let folder = Folder::open(folder.path()).expect("a folder");
-    Store::open(folder, Arc::new(NodeLimits::default())).expect("a store")
+    let kept = client.commits(None).await.expect("a page");
+    assert!(kept.is_empty(), "all or none");
 }
 
 #[tokio::test]
 async fn the_log_of_an_inbox_ends_somewhere() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = store(&folder);
+    let store = store(&folder, NodeLimits::default());
     let append = |last| {
         let (inbox, body) = ("inbox".to_owned(), Bytes::from_static(b"update"));
         store.append_update(inbox, last, body, Change::default())
@@ -175,7 +154,7 @@ async fn old_messages_go_and_commits_stay() {
         pages.expect("a number") * 4_096
     };
     assert!(size() > 3_000_000);
-    let swept = store(&folder);
+    let swept = store(&folder, NodeLimits::default());
     assert!(!swept.sweep(0).await.expect("nothing is that old"));
     assert!(!swept.sweep(now_ns()).await.expect("everything is that old"));
     swept.close().await.expect("closed");

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
 use tonic::transport::Channel;
-use tonic::{Request, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::captured;
@@ -22,9 +22,11 @@ use crate::proto::identity::{
     InboxIdRequest, PublishIdentityUpdateRequest, UpdatesFilter,
 };
 use crate::proto::mls::{
-    GroupMessageInput, GroupMessageInputV1, GroupMessageV1, KeyPackage, PagingInfo,
-    QueryGroupMessagesResponse, QueryRequest, SendGroupMessagesRequest, SendWelcomeMessagesRequest,
-    SubscribeFilter, SubscribeRequest, UploadKeyPackageRequest, WelcomeInput,
+    BatchPublishCommitLogRequest, BatchQueryCommitLogRequest, BatchQueryCommitLogResponse,
+    CommitLogEntry, GroupMessageInput, GroupMessageInputV1, GroupMessageV1, KeyPackage, PagingInfo,
+    PublishCommitLogRequest, QueryGroupMessagesResponse, QueryRequest,
+    QueryWelcomeMessagesResponse, SendGroupMessagesRequest, SendWelcomeMessagesRequest,
+    SubscribeFilter, SubscribeRequest, UploadKeyPackageRequest, WelcomeInput, WelcomeMessage,
 };
 use crate::store::{Feed, Store};
 use crate::{Node, NodeConfig};
@@ -60,6 +62,12 @@ pub(super) async fn start_with(
 pub(super) fn store(folder: &TempDir, limits: NodeLimits) -> Store {
     let folder = Folder::open(folder.path()).expect("a folder");
     Store::open(folder, Arc::new(limits)).expect("a store")
+}
+
+/// Fails if something was kept all the same.
+#[track_caller]
+pub(super) fn is_full(answer: Result<Empty, Status>) {
+    assert_eq!(answer.expect_err("full").code(), Code::ResourceExhausted);
 }
 
 /// A connection to a node.
@@ -238,6 +246,56 @@ impl Client {
                 return all;
             }
         }
+    }
+
+    /// Returns a page of the welcomes of an installation.
+    pub(super) async fn welcomes(
+        &self,
+        installation: &[u8],
+        paging: Option<PagingInfo>,
+    ) -> Vec<WelcomeMessage> {
+        let ask = QueryRequest {
+            topic: Bytes::copy_from_slice(installation),
+            paging,
+        };
+        let answer: QueryWelcomeMessagesResponse = self
+            .call(MLS, "QueryWelcomeMessages", ask)
+            .await
+            .expect("an answer");
+        answer.messages
+    }
+
+    /// Appends entries to the commit log of `group`, each of which says a number.
+    pub(super) async fn log_commits(
+        &self,
+        numbers: std::ops::Range<u8>,
+        signature: Option<Bytes>,
+    ) -> Result<Empty, Status> {
+        let entry = |number: u8| PublishCommitLogRequest {
+            group_id: "group".into(),
+            entry: vec![number].into(),
+            signature: signature.clone(),
+        };
+        let requests = numbers.map(entry).collect();
+        let ask = BatchPublishCommitLogRequest { requests };
+        self.call(MLS, "BatchPublishCommitLog", ask).await
+    }
+
+    /// Returns a page of that commit log.
+    pub(super) async fn commits(
+        &self,
+        paging: Option<PagingInfo>,
+    ) -> Result<Vec<CommitLogEntry>, Status> {
+        let requests = vec![QueryRequest {
+            topic: "group".into(),
+            paging,
+        }];
+        let ask = BatchQueryCommitLogRequest { requests };
+        let answer: BatchQueryCommitLogResponse =
+            self.call(MLS, "BatchQueryCommitLog", ask).await?;
+        let mut responses = answer.responses;
+        assert_eq!(responses.len(), 1);
+        Ok(responses.remove(0).entries)
     }
 
     pub(super) async fn subscribe<M: Feed>(

@@ -12,15 +12,13 @@ use super::captured;
 use super::client::{Client, IDENTITY, MLS, config, message, next, start};
 use super::forged::rows;
 use super::signer::{Wish, add, update, wallet};
-use crate::proto::Empty;
 use crate::proto::identity::{
     GetIdentityUpdatesRequest, GetIdentityUpdatesResponse, GetInboxIdsRequest, GetInboxIdsResponse,
     InboxIdRequest, UpdatesFilter,
 };
 use crate::proto::mls::{
-    BatchPublishCommitLogRequest, BatchQueryCommitLogRequest, BatchQueryCommitLogResponse,
     FetchKeyPackagesRequest, FetchKeyPackagesResponse, GetNewestGroupMessageRequest,
-    GetNewestGroupMessageResponse, GroupMessage, PagingInfo, PublishCommitLogRequest, QueryRequest,
+    GetNewestGroupMessageResponse, GroupMessage, PagingInfo,
 };
 
 fn number() -> impl Strategy<Value = u64> {
@@ -79,17 +77,7 @@ fn any_cursor_in_an_inbox_log_and_a_commit_log_gets_what_follows() {
         for update in captured::log() {
             client.publish(update).await.expect("published");
         }
-        let entry = |number: u8| PublishCommitLogRequest {
-            group_id: "group".into(),
-            entry: vec![number].into(),
-            signature: None,
-        };
-        let requests = (0..10).map(entry).collect();
-        let ask = BatchPublishCommitLogRequest { requests };
-        let _: Empty = client
-            .call(MLS, "BatchPublishCommitLog", ask)
-            .await
-            .expect("kept");
+        client.log_commits(0..10, None).await.expect("kept");
         (
             client.updates(&inbox, 0).await,
             entries(&client, 0).await.expect("entries"),
@@ -109,13 +97,7 @@ async fn entries(client: &Client, id_cursor: u64) -> Result<Vec<u64>, Status> {
         id_cursor,
         ..PagingInfo::default()
     };
-    let requests = vec![QueryRequest {
-        topic: "group".into(),
-        paging: Some(paging),
-    }];
-    let ask = BatchQueryCommitLogRequest { requests };
-    let answer: BatchQueryCommitLogResponse = client.call(MLS, "BatchQueryCommitLog", ask).await?;
-    let entries = &answer.responses[0].entries;
+    let entries = client.commits(Some(paging)).await?;
     Ok(entries.iter().map(|entry| entry.sequence_id).collect())
 }
 

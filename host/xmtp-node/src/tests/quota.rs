@@ -3,26 +3,19 @@
 use std::time::Duration;
 
 use prost::Message;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::captured;
-use super::client::{Client, config, message, start};
+use super::client::{Client, is_full, message, start_with};
 use super::forged::rows;
 use super::signer::{Wish, add, hex, installation, key_package, update, wallet};
 use crate::proto::Empty;
 use crate::proto::mls::{WelcomeInput, WelcomeInputV1};
 
-#[track_caller]
-fn is_full(answer: Result<Empty, Status>) {
-    assert_eq!(answer.expect_err("full").code(), Code::ResourceExhausted);
-}
-
 #[tokio::test]
 async fn an_installation_has_so_much_room_for_its_welcomes_and_its_key_package() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.installation_bytes = 10_000;
-    let (_node, client) = start(config).await;
+    let (_node, client) = start_with(&folder, |limits| limits.installation_bytes = 10_000).await;
     let now = captured::then();
     let ours = || match installation(1) {
         super::signer::Signer::Installation(key) => key.verifying_key().to_bytes(),
@@ -68,9 +61,7 @@ async fn an_installation_has_so_much_room_for_its_welcomes_and_its_key_package()
 #[tokio::test]
 async fn a_key_package_needs_room_too() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.installation_bytes = 200;
-    let (_node, client) = start(config).await;
+    let (_node, client) = start_with(&folder, |limits| limits.installation_bytes = 200).await;
     let now = captured::then();
     is_full(client.upload(key_package(1, now, now + 9).into()).await);
 }
@@ -78,9 +69,7 @@ async fn a_key_package_needs_room_too() {
 #[tokio::test]
 async fn the_log_of_an_inbox_has_so_much_room() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.inbox_log_bytes = 2_000;
-    let (_node, client) = start(config).await;
+    let (_node, client) = start_with(&folder, |limits| limits.inbox_log_bytes = 2_000).await;
     let owner = wallet(1);
     let publish = |second: u64, wish: Wish| {
         let update = update(&owner.inbox(), second, &[wish]);
@@ -116,9 +105,7 @@ async fn the_log_of_an_inbox_has_so_much_room() {
 #[tokio::test]
 async fn connections_are_counted_and_given_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.connections = 2;
-    let (node, client) = start(config).await;
+    let (node, client) = start_with(&folder, |limits| limits.connections = 2).await;
     client.send(&[message(b"group", b"x")]).await.expect("sent");
     let second = Client::connect(node.address()).await;
     assert_eq!(second.everything(b"group").await.len(), 1);

@@ -1,6 +1,5 @@
 //! What is past its time is deleted, and nothing else is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,20 +7,14 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::captured;
-use super::client::{MLS, config, message, start};
+use super::client::{config, message, start, store};
 use crate::Node;
 use crate::config::NodeLimits;
-use crate::folder::Folder;
 use crate::node::sweep;
-use crate::proto::mls::{QueryRequest, QueryWelcomeMessagesResponse, WelcomeMessage};
+use crate::proto::mls::WelcomeMessage;
 use crate::store::{Feed, NewGroupMessage, NewWelcome, Page, Store, now_ns};
 
 const DAY: u64 = 24 * 60 * 60;
-
-fn store(folder: &tempfile::TempDir, limits: NodeLimits) -> Store {
-    let folder = Folder::open(folder.path()).expect("a folder");
-    Store::open(folder, Arc::new(limits)).expect("a store")
-}
 
 fn welcome(number: u32) -> NewWelcome {
     NewWelcome {
@@ -60,6 +53,7 @@ async fn kept<M: Feed>(store: &Store, topic: &'static str) -> Vec<u64> {
 #[tokio::test]
 async fn welcomes_go_by_their_age_a_few_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
+    // A row costs 160 bytes, the welcome's data four and its key three.
     let limits = NodeLimits {
         installation_bytes: 1_300 * 167,
         ..NodeLimits::default()
@@ -148,15 +142,8 @@ async fn a_node_sweeps_when_it_starts() {
     let client = super::client::Client::connect(node.address()).await;
     let gone = async {
         loop {
-            let ask = QueryRequest {
-                topic: key.clone(),
-                paging: None,
-            };
-            let answer: QueryWelcomeMessagesResponse = client
-                .call(MLS, "QueryWelcomeMessages", ask)
-                .await
-                .expect("an answer");
-            if answer.messages.is_empty() && client.everything(b"group").await.is_empty() {
+            let welcomes = client.welcomes(&key, None).await;
+            if welcomes.is_empty() && client.everything(b"group").await.is_empty() {
                 return;
             }
         }

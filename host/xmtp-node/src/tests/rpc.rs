@@ -10,10 +10,8 @@ use super::captured;
 use super::client::{Client, IDENTITY, MLS, config, message, next, start};
 use crate::proto::Empty;
 use crate::proto::mls::{
-    BatchPublishCommitLogRequest, BatchQueryCommitLogRequest, BatchQueryCommitLogResponse,
     FetchKeyPackagesRequest, FetchKeyPackagesResponse, GetNewestGroupMessageRequest,
-    GetNewestGroupMessageResponse, GroupMessage, PublishCommitLogRequest, QueryRequest,
-    QueryWelcomeMessagesResponse, WelcomeMessage,
+    GetNewestGroupMessageResponse, GroupMessage, WelcomeMessage,
 };
 use crate::{FolderError, Node, NodeError};
 
@@ -245,48 +243,17 @@ async fn welcomes_reach_their_installation() {
     assert_eq!(heard.hpke_public_key, sent.hpke_public_key);
     assert_eq!(heard.wrapper_algorithm, sent.wrapper_algorithm);
     assert_eq!(heard.welcome_metadata, sent.welcome_metadata);
-    let ask = QueryRequest {
-        topic: key,
-        paging: None,
-    };
-    let answer: QueryWelcomeMessagesResponse = client
-        .call(MLS, "QueryWelcomeMessages", ask)
-        .await
-        .expect("an answer");
-    assert!(
-        answer
-            .messages
-            .iter()
-            .any(|it| it.v1.as_ref() == Some(&heard))
-    );
+    let stored = client.welcomes(&key, None).await;
+    assert!(stored.iter().any(|it| it.v1.as_ref() == Some(&heard)));
 }
 
 #[tokio::test]
 async fn the_commit_log_is_kept() {
     let folder = folder();
     let (_node, client) = start(config(&folder)).await;
-    let entry = |n: u8| PublishCommitLogRequest {
-        group_id: "group".into(),
-        entry: vec![n].into(),
-        signature: Some("signature".into()),
-    };
-    let requests = (0..10).map(entry).collect();
-    let ask = BatchPublishCommitLogRequest { requests };
-    let _: Empty = client
-        .call(MLS, "BatchPublishCommitLog", ask)
-        .await
-        .expect("kept");
-    let ask = BatchQueryCommitLogRequest {
-        requests: vec![QueryRequest {
-            topic: "group".into(),
-            paging: None,
-        }],
-    };
-    let answer: BatchQueryCommitLogResponse = client
-        .call(MLS, "BatchQueryCommitLog", ask)
-        .await
-        .expect("an answer");
-    let entries = &answer.responses[0].entries;
+    let signature = Some("signature".into());
+    client.log_commits(0..10, signature).await.expect("kept");
+    let entries = client.commits(None).await.expect("entries");
     let kept: Vec<u8> = entries.iter().map(|it| it.entry[0]).collect();
     assert_eq!(kept, (0..10).collect::<Vec<u8>>());
     assert!(

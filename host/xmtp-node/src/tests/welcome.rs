@@ -3,11 +3,10 @@
 use bytes::Bytes;
 use tonic::{Code, Status};
 
-use super::client::{Client, MLS, config, next, start};
+use super::client::{Client, config, next, start, start_with};
 use crate::proto::Empty;
 use crate::proto::mls::{
-    QueryRequest, QueryWelcomeMessagesResponse, WelcomeInput, WelcomeInputV1, WelcomeMessage,
-    WelcomePointer, WelcomePointerInput,
+    PagingInfo, WelcomeInput, WelcomeInputV1, WelcomeMessage, WelcomePointer, WelcomePointerInput,
 };
 
 const KEY: &[u8] = &[7; 32];
@@ -42,18 +41,11 @@ fn whole(data: &'static [u8]) -> WelcomeInput {
 }
 
 async fn stored(client: &Client) -> Vec<WelcomeMessage> {
-    let ask = QueryRequest {
-        topic: KEY.into(),
-        paging: Some(crate::proto::mls::PagingInfo {
-            direction: 1,
-            ..Default::default()
-        }),
+    let oldest_first = PagingInfo {
+        direction: 1,
+        ..PagingInfo::default()
     };
-    let answer: QueryWelcomeMessagesResponse = client
-        .call(MLS, "QueryWelcomeMessages", ask)
-        .await
-        .expect("an answer");
-    answer.messages
+    client.welcomes(KEY, Some(oldest_first)).await
 }
 
 #[tokio::test]
@@ -100,9 +92,7 @@ async fn pointers_stand_among_the_welcomes() {
 #[tokio::test]
 async fn a_pointer_is_as_bounded_as_a_welcome() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = config(&folder);
-    config.limits.welcome_bytes = 1_000;
-    let (_node, client) = start(config).await;
+    let (_node, client) = start_with(&folder, |limits| limits.welcome_bytes = 1_000).await;
     let changed = |change: fn(&mut WelcomePointerInput)| {
         let mut wrong = pointer(b"pointer");
         change(&mut wrong);
