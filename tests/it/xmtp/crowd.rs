@@ -48,10 +48,7 @@ fn peer(peer: &str, waiting: u64, talks: usize, pours: u64) -> Value {
 #[test]
 fn a_peer_is_answered_in_the_middle_of_a_flood_that_is_bounded() {
     let faked = Faked::with_client();
-    let config = std::fs::read_to_string(faked.place.home().join("config.toml")).expect("ours");
-    faked
-        .place
-        .write("home/config.toml", format!("{config}{BOUNDS}"));
+    faked.place.configure_more(BOUNDS);
     faked.place.drop_in("echo.wasm", "echo.wasm");
     faked.world(&json!([]));
     let serving = faked.place.serve(&[]);
@@ -98,7 +95,8 @@ fn a_peer_is_answered_in_the_middle_of_a_flood_that_is_bounded() {
         (faked.place.turned_away("crowded") >= 5_000).then_some(())
     });
     let status = faked.place.owner(json!({ "do": "status" }));
-    assert!(status["tasks"]["queued"].as_u64() <= Some(400), "{status}");
+    let queued = status["tasks"]["queued"].as_u64();
+    assert!(queued.is_some_and(|queued| queued <= 400), "{status}");
     for peer in strangers.iter().chain([&eve]) {
         let busy = told(&faked, peer)
             .iter()
@@ -114,7 +112,10 @@ fn a_peer_is_answered_in_the_middle_of_a_flood_that_is_bounded() {
         .iter()
         .filter_map(|note| note["most"].as_u64())
         .max();
-    assert!(most <= Some(PAGE), "{most:?} messages were read at once");
+    assert!(
+        most.is_some_and(|most| most <= PAGE),
+        "{most:?} messages were read at once"
+    );
     let bridge = faked.bridge_until("it is ready", |bridge| bridge["state"] == "ready");
     assert_eq!(bridge["restarts"], 0, "{bridge}");
 }
@@ -202,10 +203,7 @@ fn who_sends_nothing_for_long_leaves_no_mark_and_is_heard_again() {
         let is_new = |answer: &Value| answer["payload"]["result"]["n"] == 3;
         answers.iter().any(is_new).then_some(())
     });
-    until("what is old is forgotten", || {
-        let log = std::fs::read_to_string(faked.place.path("serve.log")).unwrap_or_default();
-        log.contains("forgot what is old").then_some(())
-    });
+    faked.place.wait_for_log("forgot what is old");
     faked.place.settled();
     let ran = faked
         .place
