@@ -3,6 +3,7 @@
 
 use super::memory::{Searching, Seen, Sought};
 use super::*;
+use crate::support::sample;
 
 /// All guests of this process are searched: where tests share one, what one of them plants must not be another's to find.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -10,7 +11,9 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// A sample, what it is asked, and what a model says that it can use.
 struct Sample {
     name: &'static str,
-    input: Value,
+    /// The field of its input, and the text that is in it.
+    field: &'static str,
+    text: &'static str,
     /// TOML, with a hole for a text of the model's.
     answer: &'static str,
     /// What shows in its output that it got that answer.
@@ -19,29 +22,23 @@ struct Sample {
     asks: &'static str,
 }
 
-fn notes() -> Sample {
-    let transcript =
-        "Ann: The printer in the hall is broken.\nBob: I call the repair shop tomorrow morning.\n";
-    Sample {
-        name: "meeting-notes",
-        input: json!({ "transcript": transcript }),
-        answer: "json = { summary = \"The printer is broken. TEXT\", tasks = [] }",
-        shows: "The printer is broken.",
-        asks: "repair shop",
-    }
-}
+const NOTES: Sample = Sample {
+    name: "meeting-notes",
+    field: "transcript",
+    text: "Ann: The printer in the hall is broken.\nBob: I call the repair shop tomorrow morning.\n",
+    answer: "json = { summary = \"The printer is broken. TEXT\", tasks = [] }",
+    shows: "The printer is broken.",
+    asks: "repair shop",
+};
 
-fn mail() -> Sample {
-    let mail =
-        "Dear workshop, my brake is loose since the last visit: call +49 30 1234567, please.";
-    Sample {
-        name: "mail-desk",
-        input: json!({ "mail": mail }),
-        answer: "json = { category = \"complaint\", urgent = true, reply = \"We call today. TEXT\" }",
-        shows: "We call today.",
-        asks: "my brake is loose",
-    }
-}
+const MAIL: Sample = Sample {
+    name: "mail-desk",
+    field: "mail",
+    text: "Dear workshop, my brake is loose since the last visit: call +49 30 1234567, please.",
+    answer: "json = { category = \"complaint\", urgent = true, reply = \"We call today. TEXT\" }",
+    shows: "We call today.",
+    asks: "my brake is loose",
+};
 
 /// A sample as it is built, and the text of its slot.
 struct Built {
@@ -51,17 +48,8 @@ struct Built {
 
 impl Sample {
     fn built(&self) -> Built {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/skills");
-        let folder = root.join(self.name);
-        let read = |file: &str| {
-            let read = std::fs::read(folder.join(file));
-            read.unwrap_or_else(|error| {
-                panic!(
-                    "{}/{file}: {error}: run `cargo xtask samples` first",
-                    self.name
-                )
-            })
-        };
+        let path = |file: &str| sample(&format!("{}/{file}", self.name));
+        let read = |file: &str| std::fs::read(path(file)).expect("a sample");
         let text = String::from_utf8(read("SKILL.md")).expect("UTF-8");
         let (_, prompt) = text.rsplit_once("\n---\n").expect("a head and a text");
         Built {
@@ -78,15 +66,14 @@ impl Sample {
 
     /// Calls the sample, with a model that does as it is told, and searches its memory for pieces of its prompt in all forms
     /// and for those of its own input.
-    fn searched(&self, built: &Built, script: &str, input: &Value) -> (Called, Seen) {
+    fn searched(&self, built: &Built, script: &str, text: &str) -> (Called, Seen) {
         let slots = [(SKILL_SLOT, built.prompt.as_str())];
         let entry = entry(built.stage.digest, self.name, &slots);
-        let fields = input.as_object().into_iter().flat_map(|map| map.values());
-        let given: Vec<&str> = fields.filter_map(Value::as_str).collect();
-        let sought = Sought::new(&forms(&[&built.prompt]), &given);
+        let sought = Sought::new(&forms(&[&built.prompt]), &[text]);
         let turn = Arc::new(Searching::new(sought));
         let script = format!("[[rule]]\n{script}\n");
-        let called = built.stage.call(&script, &entry, input, turn.clone());
+        let input = json!({ self.field: text });
+        let called = built.stage.call(&script, &entry, &input, turn.clone());
         let seen = turn.seen();
         // It was all of its memory, while the model was asked and at the end of its one call.
         assert!(seen.ends == 1 && seen.waits > 0, "{seen:?}");
@@ -115,7 +102,7 @@ fn holds_nothing_of_its_prompt(sample: &Sample, every: usize) {
     let shaped: Vec<String> = forms.iter().map(part).collect();
     let scripts = SCRIPTS.into_iter().chain(shaped.iter().map(String::as_str));
     for script in scripts.step_by(every).chain([polite.as_str()]) {
-        let (called, seen) = sample.searched(&built, script, &sample.input);
+        let (called, seen) = sample.searched(&built, script, sample.text);
         let Called {
             output, crossed, ..
         } = called;
@@ -142,16 +129,8 @@ fn holds_nothing_of_its_prompt(sample: &Sample, every: usize) {
 fn holds_what_it_was_given(sample: &Sample) {
     let built = sample.built();
     let piece: String = built.prompt.chars().take(8 * WIDTH).collect();
-    let mut input = sample.input.clone();
-    for value in input
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|map| map.values_mut())
-    {
-        let said = value.as_str().expect("a text").trim_end();
-        *value = json!(format!("{said} {piece}"));
-    }
-    let (called, seen) = sample.searched(&built, &sample.rule(""), &input);
+    let text = format!("{} {piece}", sample.text.trim_end());
+    let (called, seen) = sample.searched(&built, &sample.rule(""), &text);
     assert!(called.output.contains(sample.shows), "{:?}", called.crossed);
     assert!(seen.ended.private >= 4, "{seen:?}");
     let sought = Sought::new(&[piece], &[]);
@@ -168,19 +147,19 @@ fn holds_what_it_was_given(sample: &Sample) {
 #[test]
 fn the_rust_sample_never_holds_its_prompt() {
     let _alone = ONE_AT_A_TIME.lock();
-    holds_nothing_of_its_prompt(&notes(), 1);
+    holds_nothing_of_its_prompt(&NOTES, 1);
 }
 
 #[test]
 fn the_python_sample_never_holds_its_prompt() {
     let _alone = ONE_AT_A_TIME.lock();
     // Python's memory is large, and takes a while to look through.
-    holds_nothing_of_its_prompt(&mail(), 2);
+    holds_nothing_of_its_prompt(&MAIL, 2);
 }
 
 #[test]
 fn what_a_sample_was_given_is_found_in_its_memory() {
     let _alone = ONE_AT_A_TIME.lock();
-    holds_what_it_was_given(&notes());
-    holds_what_it_was_given(&mail());
+    holds_what_it_was_given(&NOTES);
+    holds_what_it_was_given(&MAIL);
 }
