@@ -163,7 +163,7 @@ fn into_text(bytes: Vec<u8>) -> String {
 /// `%u0020`, which URLs had once.
 pub(super) fn hex_pairs(text: &str, mark: u8) -> Option<String> {
     let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
+    let mut out = Bytes::new(bytes.len());
     let (mut at, mut any) = (0, false);
     while let Some(&byte) = bytes.get(at) {
         let rest = text.get(at + 1..).filter(|_| byte == mark);
@@ -172,24 +172,23 @@ pub(super) fn hex_pairs(text: &str, mark: u8) -> Option<String> {
             .and_then(|rest| hex(rest.strip_prefix(['u', 'U'])?, 4));
         if let Some((value, _)) = wide {
             any = true;
-            let c = char::from_u32(value).unwrap_or(' ');
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            out.unit(value);
             at += 6;
             continue;
         }
         match rest.and_then(|rest| hex(rest, 2)) {
             Some((value, _)) => {
                 any = true;
-                out.push(value as u8);
+                out.bytes.push(value as u8);
                 at += 3;
             }
             None => {
-                out.push(byte);
+                out.bytes.push(byte);
                 at += 1;
             }
         }
     }
-    any.then(|| into_text(out))
+    any.then(|| out.finish())
 }
 
 /// The longest entity that is looked at.

@@ -309,6 +309,19 @@ fn other_ways_of_writing_are_seen_through() {
                 .collect(),
         ),
         (
+            "letters in squares in a url of old",
+            part.to_uppercase()
+                .chars()
+                .map(|c| match c {
+                    'A'..='Z' => 0x1f130 + u32::from(c) - u32::from('A'),
+                    other => other.into(),
+                })
+                .filter_map(char::from_u32)
+                .flat_map(|c| c.encode_utf16(&mut [0; 2]).to_vec())
+                .map(|unit| format!("%u{unit:04X}"))
+                .collect(),
+        ),
+        (
             "url of old",
             part.chars()
                 .map(|c| format!("%u{:04X}", u32::from(c)))
