@@ -116,6 +116,11 @@ impl Schema {
         declared::declared(&self.value, value)
     }
 
+    /// Returns the places of objects of which [`Schema::declared`] leaves nothing, as `input.all[].who`.
+    pub fn nameless(&self) -> Vec<String> {
+        declared::nameless(&self.value)
+    }
+
     /// Returns a value that fits and holds little more than it has to, to try a skill with; nothing where no guess fits.
     pub fn example(&self) -> Option<Value> {
         example::example(self)

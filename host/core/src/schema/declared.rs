@@ -1,7 +1,7 @@
 //! What of a value its schema speaks of. What a caller adds beyond that is nobody's business: a model might take it for an
 //! instruction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,14 @@ const OF_OBJECTS: [&str; 7] = [
 ];
 /// Where a schema says what further keys may hold, which is to say that they are welcome, unless it is `false`.
 const FURTHER: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];
+/// What names keys of an object, or says that there are no others.
+const NAMES: [&str; 5] = [
+    "properties",
+    "patternProperties",
+    "required",
+    "additionalProperties",
+    "unevaluatedProperties",
+];
 
 /// Returns the value without the keys that the schema does not name. Named is what stands under `properties`, matches
 /// `patternProperties` or is required; further keys stay where the schema says itself what they may hold. An object of
@@ -148,6 +156,63 @@ fn object(
     kept
 }
 
+/// Returns the places of objects of which the schema names nothing, and so keeps nothing. Where it says itself that there
+/// are no further keys, nothing is missing.
+pub(super) fn nameless(root: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    look(root, &[root], "input", 0, &mut HashSet::new(), &mut found);
+    found
+}
+
+fn look<'s>(
+    root: &'s Value,
+    schemas: &[&'s Value],
+    place: &str,
+    depth: u32,
+    seen: &mut HashSet<*const Value>,
+    found: &mut Vec<String>,
+) {
+    // A schema may refer to itself: each part of it is looked at once.
+    let fresh = schemas
+        .iter()
+        .filter(|schema| seen.insert(std::ptr::from_ref(**schema)));
+    if fresh.count() == 0 {
+        return;
+    }
+    let mut all = Vec::new();
+    for schema in schemas {
+        gather(root, schema, &mut all, 0);
+    }
+    let names = |schema: &&Map<String, Value>| {
+        let choices = schema.get("enum").and_then(Value::as_array);
+        let mut given = schema
+            .get("const")
+            .into_iter()
+            .chain(choices.into_iter().flatten());
+        NAMES.iter().any(|key| schema.contains_key(*key)) || given.any(Value::is_object)
+    };
+    if !is_any(schemas, &all, depth) && !all.iter().any(names) {
+        found.push(place.to_owned());
+    }
+    let mut below: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for schema in all {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            let at = below.entry(format!("{place}.{name}")).or_default();
+            at.push(property);
+        }
+        let first = schema.get("prefixItems").and_then(Value::as_array);
+        let items = schema.get("items").into_iter();
+        below
+            .entry(format!("{place}[]"))
+            .or_default()
+            .extend(items.chain(first.into_iter().flatten()));
+    }
+    for (place, schemas) in below {
+        look(root, &schemas, &place, depth + 1, seen, found);
+    }
+}
+
 /// Collects all that a schema says of a value itself, by whatever way it says it.
 fn gather<'s>(
     root: &'s Value,
@@ -183,6 +248,42 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn objects_of_which_nothing_is_named_are_told() {
+        let found = |schema: Value| nameless(&schema);
+        let none = [""; 0];
+        assert_eq!(found(json!({})), ["input"]);
+        assert_eq!(found(json!({ "type": "object" })), ["input"]);
+        assert_eq!(found(json!(true)), none);
+        let below = json!({ "properties": {
+            "any": {},
+            "few": { "minProperties": 1 },
+            "list": { "items": { "type": ["object", "null"] } },
+            "none": { "type": "object", "additionalProperties": false },
+            "one": { "type": "object", "enum": [{ "a": 1 }] },
+            "same": { "$ref": "#/$defs/open" },
+            "some": { "type": "object", "if": { "properties": { "a": true } } },
+            "text": { "type": "string" },
+        }, "$defs": { "open": { "type": "object" } } });
+        let expected = ["input.few", "input.list[]", "input.same"];
+        assert_eq!(found(below.clone()), expected);
+        for place in expected {
+            let place = place.trim_start_matches("input.").trim_end_matches("[]");
+            let value = match place {
+                "list" => json!([{ "a": 1 }]),
+                _ => json!({ "a": 1 }),
+            };
+            let kept = declared(&below, &json!({ place: value }));
+            assert!(!kept.to_string().contains("\"a\""), "{kept}");
+        }
+        // One that refers to itself by many names is looked at once.
+        let names = "abcdefgh"
+            .chars()
+            .map(|c| (c.to_string(), json!({ "$ref": "#" })));
+        let own: Map<String, Value> = names.collect();
+        assert_eq!(found(json!({ "properties": own })), none);
+    }
 
     #[track_caller]
     fn check(schema: Value, value: Value, expected: Value) {

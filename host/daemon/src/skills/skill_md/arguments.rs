@@ -36,11 +36,13 @@ const TYPES: [(&str, &str); 17] = [
 ];
 
 /// Parts of a JSON Schema that an argument may carry.
-const CONSTRAINTS: [&str; 14] = [
+const CONSTRAINTS: [&str; 16] = [
     "enum",
     "const",
     "items",
     "properties",
+    "patternProperties",
+    "additionalProperties",
     "default",
     "examples",
     "minimum",
@@ -87,14 +89,16 @@ pub(super) fn schemas(front: &Front, warnings: &mut Vec<String>) -> Result<Schem
     if explicit_input.is_some() && declared.is_some() {
         warnings.push("it has `input_schema` and `arguments`: the schema counts".to_owned());
     }
-    if let Some(schema) = &explicit_input {
-        nameless(schema, "input", true, warnings);
-    }
     let input = match explicit_input.or(declared) {
         Some(schema) => schema,
         None => one_text("input"),
     };
-    check("input_schema", &input)?;
+    for place in check("input_schema", &input)?.nameless() {
+        warnings.push(format!(
+            "`input_schema` names no key of {place}: nothing that callers put there reaches the model; name the keys under \
+             `properties`, or add `additionalProperties: true`"
+        ));
+    }
     let output = explicit(front, "output_schema", warnings)?.unwrap_or_else(|| one_text("result"));
     check("output_schema", &output)?;
     Ok(Schemas { input, output })
@@ -138,44 +142,8 @@ fn explicit(
     Ok(Some(value))
 }
 
-/// What says something about the keys of an object.
-const NAMES: [&str; 10] = [
-    "properties",
-    "patternProperties",
-    "additionalProperties",
-    "unevaluatedProperties",
-    "required",
-    "$ref",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "const",
-];
-
-/// Warns of objects of which a schema names nothing: all that callers put there is left out before the model is asked.
-fn nameless(schema: &Value, place: &str, is_input: bool, warnings: &mut Vec<String>) {
-    let Value::Object(map) = schema else { return };
-    let is_object = match map.get("type") {
-        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
-        Some(kind) => kind == "object",
-        None => is_input,
-    };
-    if is_object && !NAMES.iter().any(|key| map.contains_key(*key)) {
-        warnings.push(format!(
-            "`input_schema` names no key of {place}: nothing that callers put there reaches the model; name the keys under \
-             `properties`, or add `additionalProperties: true`"
-        ));
-    }
-    let properties = map.get("properties").and_then(Value::as_object);
-    for (name, property) in properties.into_iter().flatten() {
-        nameless(property, &format!("{place}.{name}"), false, warnings);
-    }
-    if let Some(items) = map.get("items") {
-        nameless(items, &format!("{place}[]"), false, warnings);
-    }
-}
-
-fn check(key: &'static str, schema: &Value) -> Result<(), SkillMdError> {
+/// Returns a schema that can be published and used.
+fn check(key: &'static str, schema: &Value) -> Result<Schema, SkillMdError> {
     let refuse = |why: String| Err(SkillMdError::Schema { key, why });
     let size = schema.to_string().len();
     if size > MAX_SCHEMA.len() {
@@ -183,10 +151,7 @@ fn check(key: &'static str, schema: &Value) -> Result<(), SkillMdError> {
             "it has {size} bytes; at most {MAX_SCHEMA} are allowed"
         ));
     }
-    match Schema::compile(schema) {
-        Ok(_) => Ok(()),
-        Err(error) => refuse(error.to_string()),
-    }
+    Schema::compile(schema).or_else(|error| refuse(error.to_string()))
 }
 
 /// Collects arguments as the properties of an object.
@@ -318,7 +283,10 @@ fn described(map: &Map<String, Value>) -> (Value, bool) {
     if let Some(text) = map.get("description").filter(|text| !text.is_null()) {
         property.insert("description".to_owned(), plain(text).into());
     }
-    if map.get("properties").is_some_and(Value::is_object) {
+    if ["properties", "patternProperties"]
+        .iter()
+        .any(|key| map.get(*key).is_some_and(Value::is_object))
+    {
         property.remove("additionalProperties");
     }
     for key in CONSTRAINTS {

@@ -130,6 +130,22 @@ fn an_argument_that_is_an_object_says_what_it_takes() {
 }
 
 #[test]
+fn what_an_argument_says_of_further_keys_is_published_as_it_is() {
+    declares(
+        "arguments: {who: {type: object, additionalProperties: false}}",
+        json!({"who": {"type": "object", "additionalProperties": false}}),
+        &["who"],
+    );
+    let by_pattern =
+        json!({"who": {"type": "object", "patternProperties": {"^x": {"type": "string"}}}});
+    declares(
+        "arguments: {who: {type: object, patternProperties: {'^x': {type: string}}}}",
+        by_pattern,
+        &["who"],
+    );
+}
+
+#[test]
 fn a_schema_that_names_no_keys_is_reported() {
     let warned = |schema: &str| {
         let read = ok(&format!(
