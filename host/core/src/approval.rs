@@ -350,11 +350,23 @@ fn http_covers(granted: &HttpGrant, asked: &HttpGrant) -> bool {
             .all(|(name, value)| granted.headers.get(name) == Some(value))
 }
 
-/// Decides whether an update takes the place of what was approved, or waits for the owner.
-pub fn judge_update(approved: &Reviewed, candidate: &Reviewed, policy: UpdatePolicy) -> Update {
+/// Decides whether an update takes the place of what was approved, or waits for the owner. `usual` are the limits that the
+/// owner lets such a skill have without asking: who stays within them was given that by the owner.
+pub fn judge_update(
+    approved: &Reviewed,
+    candidate: &Reviewed,
+    usual: &Limits,
+    policy: UpdatePolicy,
+) -> Update {
+    let above = candidate.limits.above(usual);
+    let is_usual = |change: &Change| match change {
+        Change::Limit(key, ..) => !above.iter().any(|(_, asked)| asked.key == *key),
+        _ => false,
+    };
     let mut reasons: Vec<Reason> = changes(approved, candidate)
         .into_iter()
-        .filter(|change| change.widens() && !(policy.dev && change.is_card()))
+        .filter(|change| change.widens() && !is_usual(change))
+        .filter(|change| !(policy.dev && change.is_card()))
         .map(Reason::Beyond)
         .collect();
     if !approved.runs_the_same(candidate) {
@@ -378,48 +390,6 @@ pub fn tier_in_force(asked: Tier, owner: Option<Tier>) -> Tier {
     match owner {
         Some(tier) => asked.max(tier),
         None => asked.max(Tier::Known),
-    }
-}
-
-/// One limit, for comparison and for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitField {
-    /// Its key in files.
-    pub key: &'static str,
-    /// Its size, in the smallest unit.
-    pub value: u128,
-    /// As people write it.
-    pub text: String,
-}
-
-impl Limits {
-    /// Returns every limit with its key, in a fixed order.
-    pub fn fields(&self) -> [LimitField; 15] {
-        fn field(key: &'static str, value: u128, text: impl fmt::Display) -> LimitField {
-            LimitField {
-                key,
-                value,
-                text: text.to_string(),
-            }
-        }
-        let count = |key, n: u32| field(key, n.into(), n);
-        [
-            field("memory", self.memory.0.into(), self.memory),
-            field("cpu", self.cpu.0.as_nanos(), self.cpu),
-            field("wall", self.wall.0.as_nanos(), self.wall),
-            field("input", self.input.0.into(), self.input),
-            field("output", self.output.0.into(), self.output),
-            field("host_bytes", self.host_bytes.0.into(), self.host_bytes),
-            count("host_calls", self.host_calls),
-            count("model_calls", self.model_calls),
-            count("handles", self.handles),
-            field("randomness", self.randomness.0.into(), self.randomness),
-            count("table_elements", self.table_elements),
-            count("memories", self.memories),
-            count("instances", self.instances),
-            count("log_lines", self.log_lines),
-            count("progress", self.progress),
-        ]
     }
 }
 

@@ -63,6 +63,9 @@ impl Envelope {
     pub const TTL: Duration = Duration::from_secs(3_600);
     /// How long an asynchronous request is served.
     pub const ASYNC_TTL: Duration = Duration::from_secs(7 * 86_400);
+    /// How long whoever keeps messages has to know of one that it came: as long as one is served, and a day for clocks and
+    /// for what lies on the way.
+    pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
 
     /// Returns an envelope around `message` that claims nothing.
     pub const fn new(message: Message) -> Self {

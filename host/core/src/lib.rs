@@ -38,7 +38,7 @@ pub use job::{CallerKey, Job, TaskId};
 pub use json::{MAX_DEPTH, ReadError, depth, read_lenient};
 pub use judge::{MAX_CAPABILITIES, Prior, Verdict, View, judge};
 pub use kind::Kind;
-pub use limits::Limits;
+pub use limits::{LimitField, Limits};
 pub use message::{BadPayload, Message, NAME_SHOWN, RemoteCard, TaskFailure, TaskRequest};
 pub use peer::{PeerId, PeerIdError, Scheme};
 pub use private::{GuardMode, GuardRule, ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};

@@ -1,5 +1,7 @@
 //! What one call may use. A guest that hits a limit loses its own call and nothing else.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Span};
@@ -77,5 +79,55 @@ impl Default for Limits {
             log_lines: 1_000,
             progress: 100,
         }
+    }
+}
+
+/// One limit, for comparison and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitField {
+    /// Its key in files.
+    pub key: &'static str,
+    /// Its size, in the smallest unit.
+    pub value: u128,
+    /// As people write it.
+    pub text: String,
+}
+
+impl Limits {
+    /// Returns every limit with its key, in a fixed order.
+    pub fn fields(&self) -> [LimitField; 15] {
+        fn field(key: &'static str, value: u128, text: impl fmt::Display) -> LimitField {
+            LimitField {
+                key,
+                value,
+                text: text.to_string(),
+            }
+        }
+        let count = |key, n: u32| field(key, n.into(), n);
+        [
+            field("memory", self.memory.0.into(), self.memory),
+            field("cpu", self.cpu.0.as_nanos(), self.cpu),
+            field("wall", self.wall.0.as_nanos(), self.wall),
+            field("input", self.input.0.into(), self.input),
+            field("output", self.output.0.into(), self.output),
+            field("host_bytes", self.host_bytes.0.into(), self.host_bytes),
+            count("host_calls", self.host_calls),
+            count("model_calls", self.model_calls),
+            count("handles", self.handles),
+            field("randomness", self.randomness.0.into(), self.randomness),
+            count("table_elements", self.table_elements),
+            count("memories", self.memories),
+            count("instances", self.instances),
+            count("log_lines", self.log_lines),
+            count("progress", self.progress),
+        ]
+    }
+
+    /// Returns those limits that are above `usual`, each after the usual one.
+    pub fn above(&self, usual: &Self) -> Vec<(LimitField, LimitField)> {
+        let pairs = usual.fields().into_iter().zip(self.fields());
+        pairs
+            .filter(|(usual, asked)| asked.value > usual.value)
+            .collect()
     }
 }

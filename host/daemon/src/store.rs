@@ -61,7 +61,6 @@ pub use peers::{LeaseRow, PeerRow, TrustRequestRow};
 pub use places::PlaceRow;
 pub use probes::ProbeRow;
 pub use proposals::ProposalRow;
-pub(crate) use retention::earlier;
 pub use retention::{Retention, Swept};
 pub use state::{AreaRow, StateUse, StateWriteRow};
 pub use tasks::{TaskRow, TaskState};

@@ -37,9 +37,14 @@ fn update(edit: impl FnOnce(&mut Reviewed)) -> Reviewed {
     next
 }
 
+/// Judges where the owner lets skills have no more than the approved one has.
+fn judge(old: &Reviewed, new: &Reviewed, policy: UpdatePolicy) -> Update {
+    judge_update(old, new, &old.limits, policy)
+}
+
 #[track_caller]
 fn check(next: &Reviewed, policy: UpdatePolicy, swaps: bool) {
-    let judged = judge_update(&approved(), next, policy);
+    let judged = judge(&approved(), next, policy);
     assert_eq!(judged == Update::Swap, swaps, "{judged:?}");
 }
 
@@ -113,6 +118,22 @@ fn an_author_at_work_may_change_cards_and_nothing_else() {
 }
 
 #[test]
+fn a_limit_that_the_owner_lets_every_skill_have_is_no_reason_to_wait() {
+    let new = update(|r| r.limits.memory = Bytes(64 << 20));
+    let mut old = new.clone();
+    old.limits.memory = Bytes(32 << 20);
+    let judged = |usual: u64| {
+        let usual = Limits {
+            memory: Bytes(usual << 20),
+            ..old.limits
+        };
+        judge_update(&old, &new, &usual, AUTO)
+    };
+    assert_eq!(judged(64), Update::Swap);
+    assert!(matches!(judged(63), Update::Wait(reasons) if reasons.len() == 1));
+}
+
+#[test]
 fn what_binds_to_code_waits_for_other_code_only() {
     let grants = Grants {
         env: [("MODE".to_owned(), "fast".to_owned())].into(),
@@ -121,18 +142,18 @@ fn what_binds_to_code_waits_for_other_code_only() {
     let mut old = approved();
     old.grants = grants.clone();
     let mut new = old.clone();
-    assert_eq!(judge_update(&old, &new, AUTO), Update::Swap);
+    assert_eq!(judge(&old, &new, AUTO), Update::Swap);
     new.digest = Digest::of(b"two");
     assert_eq!(
-        judge_update(&old, &new, AUTO),
+        judge(&old, &new, AUTO),
         Update::Wait(vec![Reason::BoundToCode])
     );
     assert_eq!(
-        judge_update(&old, &new, DEV),
+        judge(&old, &new, DEV),
         Update::Wait(vec![Reason::BoundToCode])
     );
     new.grants = Grants::default();
-    assert_eq!(judge_update(&old, &new, AUTO), Update::Swap);
+    assert_eq!(judge(&old, &new, AUTO), Update::Swap);
 }
 
 #[test]
@@ -315,7 +336,7 @@ fn texts_alone_swap_and_how_they_are_guarded_does_not_weaken() {
         r.private = Some(Digest::of(b"texts"));
         r.grants.env.insert("K".to_owned(), "v".to_owned());
     });
-    let judged = judge_update(
+    let judged = judge(
         &with(&|r| drop(r.grants.env.insert("K".to_owned(), "v".to_owned()))),
         &acting,
         AUTO,
@@ -339,7 +360,7 @@ proptest! {
     #[test]
     fn what_swaps_stays_within(old in some_reviewed(), new in some_reviewed(), dev: bool, review_all: bool) {
         let policy = UpdatePolicy { review_all, dev };
-        let swaps = judge_update(&old, &new, policy) == Update::Swap;
+        let swaps = judge(&old, &new, policy) == Update::Swap;
         let same = old.digest == new.digest && old.private == new.private;
         let may = within(&old, &new, !dev) && (same || !(new.grants.binds_to_code() || review_all));
         prop_assert_eq!(swaps, may);
@@ -347,7 +368,7 @@ proptest! {
 
     #[test]
     fn a_chain_of_updates_never_leaves_what_was_approved(a in some_reviewed(), b in some_reviewed(), c in some_reviewed()) {
-        if judge_update(&a, &b, AUTO) == Update::Swap && judge_update(&b, &c, AUTO) == Update::Swap {
+        if judge(&a, &b, AUTO) == Update::Swap && judge(&b, &c, AUTO) == Update::Swap {
             prop_assert!(within(&a, &c, true));
         }
     }
@@ -355,6 +376,6 @@ proptest! {
     #[test]
     fn nothing_changed_is_nothing_to_judge(a in some_reviewed()) {
         prop_assert!(changes(&a, &a).is_empty());
-        prop_assert_eq!(judge_update(&a, &a, REVIEW), Update::Swap);
+        prop_assert_eq!(judge(&a, &a, REVIEW), Update::Swap);
     }
 }

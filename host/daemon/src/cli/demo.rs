@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
 
 async fn show(step: &Step<'_>, skills: &Path, dir: &Path, way: Way) -> Result<(), Failure> {
     let served = dir.join("skills");
-    let late = folder::lay_out(skills, &served, &dir.join("way"))
+    let late = folder::lay_out(skills, &served)
         .map_err(|error| Failure::failed("the demo's folder cannot be made").caused_by(&error))?;
     if let Some(missing) = way.missing() {
         let hint = missing.hint.unwrap_or("run `coworker-host doctor`");

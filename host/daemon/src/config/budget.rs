@@ -139,13 +139,8 @@ impl Config {
     /// Checks what can be wrong with the budget beyond the types of values.
     pub(super) fn check_budget(&self) -> Result<(), ConfigError> {
         let budget = &self.budget;
-        let wrong = |key: &str, message: &str| ConfigError::Value {
-            path: None,
-            line: 0,
-            origin: "config.toml".to_owned(),
-            key: format!("budget.{key}"),
-            message: message.to_owned(),
-        };
+        let wrong =
+            |key: &str, message: &str| ConfigError::of_key(format!("budget.{key}"), message);
         if budget.reserved > 100 {
             return Err(wrong("reserved", "it is a part of a hundred"));
         }

@@ -62,6 +62,17 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Returns what is wrong with a value that fits its type.
+    pub(super) fn of_key(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Value {
+            path: None,
+            line: 0,
+            origin: "config.toml".to_owned(),
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+
     /// Returns what to do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {

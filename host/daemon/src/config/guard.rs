@@ -41,12 +41,7 @@ impl Config {
         {
             return Ok(());
         }
-        Err(ConfigError::Value {
-            path: None,
-            line: 0,
-            origin: "config.toml".to_owned(),
-            key: "guard.public".to_owned(),
-            message: "it holds a blank line, or one with a line break".to_owned(),
-        })
+        let message = "it holds a blank line, or one with a line break";
+        Err(ConfigError::of_key("guard.public", message))
     }
 }

@@ -203,35 +203,30 @@ impl ProviderConfig {
 }
 
 impl Config {
+    /// Checks that the passphrase has one place at most.
+    pub(super) fn check_host(&self) -> Result<(), ConfigError> {
+        let host = &self.host;
+        if host.passphrase_env.is_some() && host.passphrase_command.is_some() {
+            let message = "say once where the passphrase is: passphrase_env or passphrase_command";
+            return Err(ConfigError::of_key("host.passphrase_env", message));
+        }
+        Ok(())
+    }
+
     /// Checks what can be wrong with keys and providers beyond the types of values.
     pub(super) fn check_llm(&self) -> Result<(), ConfigError> {
         for (name, provider) in &self.llm {
             if let Err((key, message)) = check(name, provider) {
-                return Err(wrong(format!("llm.{name}.{key}"), message));
+                return Err(ConfigError::of_key(format!("llm.{name}.{key}"), message));
             }
         }
-        let host = &self.host;
-        if host.passphrase_env.is_some() && host.passphrase_command.is_some() {
-            let message = "say once where the passphrase is: passphrase_env or passphrase_command";
-            return Err(wrong("host.passphrase_env".to_owned(), message.to_owned()));
-        }
-        match &host.provider {
+        match &self.host.provider {
             Some(name) if !self.llm.contains_key(name) && ProviderKind::named(name).is_none() => {
                 let message = format!("there is no provider `{name}`: add a section [llm.{name}]");
-                Err(wrong("host.provider".to_owned(), message))
+                Err(ConfigError::of_key("host.provider", message))
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn wrong(key: String, message: String) -> ConfigError {
-    ConfigError::Value {
-        path: None,
-        line: 0,
-        origin: "config.toml".to_owned(),
-        key,
-        message,
     }
 }
 

@@ -135,6 +135,7 @@ impl Config {
             .try_into()
             .map_err(|error| syntax(file, text, &error))?;
         config.limits.check(&config.limits.default)?;
+        config.check_host()?;
         config.check_llm()?;
         config.check_budget()?;
         config.check_guard()?;

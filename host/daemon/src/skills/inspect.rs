@@ -44,16 +44,15 @@ impl Skills {
                 .map(|row| row.reviewed.digest),
             None => None,
         };
-        let policy = UpdatePolicy {
-            review_all: self.rules.review_all,
-            dev: self.rules.dev,
+        let change_rows = |old: &Reviewed, new: &Reviewed| {
+            change_rows(old, new, &self.rules.usual(new), self.rules.policy())
         };
         let compared = match (diff, &current, &waits) {
             (Some(other), _, _) => {
                 let other = self.other(&state, &target, other).await?;
-                Some(change_rows(&reviewed, &other, policy))
+                Some(change_rows(&reviewed, &other))
             }
-            (None, Some(row), Some(waits)) => Some(change_rows(&row.reviewed, waits, policy)),
+            (None, Some(row), Some(waits)) => Some(change_rows(&row.reviewed, waits)),
             _ => None,
         };
         let skill = target.skill.as_ref();
@@ -204,9 +203,11 @@ fn unserved(state: &State, target: &Target, row: SkillRow) -> Inspection {
             .unwrap_or_default(),
         imports: found.map(|found| found.imports.clone()),
         ceiling: found.map(|found| found.ceiling.sentences.clone()),
-        asks: wishes
-            .as_ref()
-            .map(|wishes| beyond(&Grants::default(), &wishes.grants)),
+        asks: wishes.as_ref().map(|wishes| {
+            let mut asks = beyond(&Grants::default(), &wishes.grants);
+            asks.extend(wishes.guard.asks());
+            asks
+        }),
         asked: wishes.map(|wishes| wishes.grants),
         granted: Grants::default(),
         limits: None,
@@ -220,8 +221,13 @@ fn unserved(state: &State, target: &Target, row: SkillRow) -> Inspection {
 }
 
 /// Returns every difference, and whether it makes an update wait.
-pub(crate) fn change_rows(old: &Reviewed, new: &Reviewed, policy: UpdatePolicy) -> Vec<ChangeRow> {
-    let reasons = match judge_update(old, new, policy) {
+pub(crate) fn change_rows(
+    old: &Reviewed,
+    new: &Reviewed,
+    usual: &Limits,
+    policy: UpdatePolicy,
+) -> Vec<ChangeRow> {
+    let reasons = match judge_update(old, new, usual, policy) {
         Update::Swap => Vec::new(),
         Update::Wait(reasons) => reasons,
     };

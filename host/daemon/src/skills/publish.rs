@@ -74,13 +74,7 @@ impl Skills {
                 } else {
                     let limits = limits_in_force(&self.rules.limits, approved, visible);
                     let made_of = (approved.id, tier, limits);
-                    match state.entry(
-                        &place,
-                        made_of,
-                        manifest,
-                        approved,
-                        (limits, &self.rules.quotable),
-                    ) {
+                    match state.entry(&place, made_of, manifest, approved, &self.rules.quotable) {
                         Ok(entry) => {
                             runnable.insert(digest);
                             kept.insert(place, (made_of, entry.clone()));
@@ -260,12 +254,13 @@ impl State {
         made_of: super::state::EntryKey,
         manifest: Manifest,
         approved: &ApprovalRow,
-        (limits, quotable): (Limits, &[String]),
+        quotable: &[String],
     ) -> Result<Arc<Entry>, String> {
         match self.entries.get(place) {
             Some((before, entry)) if *before == made_of => Ok(entry.clone()),
             _ => {
                 let reviewed = &approved.reviewed;
+                let (.., limits) = made_of;
                 let entry = Entry::new(manifest, reviewed.digest, reviewed.grants.clone(), limits)
                     .map_err(|error| error.to_string())?;
                 let private = reviewed.private.and_then(|of| self.private.get(&of));

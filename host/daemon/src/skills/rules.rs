@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use coworker_core::Limits;
+use coworker_core::approval::{Reviewed, UpdatePolicy};
+
+use super::text;
 use crate::config::{Config, LimitsConfig, Updates, Visibility};
 
 /// The owner's standing decisions, from the configuration and the command line.
@@ -36,6 +40,19 @@ impl Rules {
             quotable: config.guard.public.clone().into(),
             ours: Arc::new(RwLock::new(ours.into())),
         }
+    }
+
+    /// Returns how strictly updates are judged.
+    pub(crate) fn policy(&self) -> UpdatePolicy {
+        UpdatePolicy {
+            review_all: self.review_all,
+            dev: self.dev,
+        }
+    }
+
+    /// Returns the limits that the owner lets such a skill have without asking.
+    pub(crate) fn usual(&self, reviewed: &Reviewed) -> Limits {
+        text::usual(reviewed.body, &reviewed.grants, &self.limits)
     }
 
     /// Returns the folders that no skill may reach.

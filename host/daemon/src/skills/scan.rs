@@ -21,7 +21,9 @@ const SETTLED_SECS: i64 = 2;
 /// A text that changed so short a time ago may still be being written: half a text is a text, too.
 const WRITTEN_MICROS: i64 = 250_000;
 /// The component of a folder that is one skill.
-const COMPONENT: &str = "skill.wasm";
+pub(crate) const COMPONENT: &str = "skill.wasm";
+/// What it asks for.
+pub(crate) const REQUEST: &str = "grants.toml";
 
 /// A place where skills come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,7 +254,7 @@ impl Look<'_> {
         let place = Place {
             folder,
             component: COMPONENT,
-            asks: "grants.toml",
+            asks: REQUEST,
             beside: None,
             called,
         };

@@ -7,7 +7,7 @@ use rustix::fs::CWD;
 
 use super::SkillsError;
 use super::package::skill_md_in;
-use super::scan::{Source, Take};
+use super::scan::{COMPONENT, Source, Take};
 use crate::home::Home;
 
 /// Returns every place, and which of their folders and files the owner named. Naming the home's own folder names
@@ -52,7 +52,7 @@ pub(crate) fn sources(
 /// Returns whether a folder is one skill, and not a folder of skills.
 pub(crate) fn is_one_skill(folder: &Path) -> bool {
     let below = format!("{}/", folder.display());
-    folder.join("skill.wasm").symlink_metadata().is_ok() || skill_md_in(CWD, &below).is_some()
+    folder.join(COMPONENT).symlink_metadata().is_ok() || skill_md_in(CWD, &below).is_some()
 }
 
 /// Returns what a path stands for.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use coworker_core::approval::{self, Change, Reason, Reviewed, Update, UpdatePolicy};
+use coworker_core::approval::{Reviewed, Update, judge_update};
 use coworker_core::{Body, Digest, Entry, PrivateTexts, SkillName};
 use coworker_sandbox::Examined;
 
@@ -148,28 +148,18 @@ impl State {
             let why = "it was rolled back, and waits until it is exposed again".to_owned();
             return Standing::Waits(candidate, vec![why]);
         }
-        let policy = UpdatePolicy {
-            review_all: rules.review_all,
-            dev: rules.dev,
-        };
-        let standing = match approval::judge_update(&approved.reviewed, &candidate.reviewed, policy)
-        {
+        let usual = rules.usual(&candidate.reviewed);
+        let judged = judge_update(
+            &approved.reviewed,
+            &candidate.reviewed,
+            &usual,
+            rules.policy(),
+        );
+        let standing = match judged {
             Update::Swap => Standing::Ready(candidate, "update"),
-            Update::Wait(mut reasons) => {
-                // What the owner lets every skill use was given by the owner, and not asked for by an author.
-                let above = text::above_usual(&candidate.reviewed, &rules.limits);
-                reasons.retain(|reason| match reason {
-                    Reason::Beyond(Change::Limit(key, ..)) => {
-                        above.iter().any(|row| row.0.key == *key)
-                    }
-                    _ => true,
-                });
-                if reasons.is_empty() {
-                    Standing::Ready(candidate, "update")
-                } else {
-                    let reasons = reasons.iter().map(ToString::to_string);
-                    Standing::Waits(candidate, reasons.collect())
-                }
+            Update::Wait(reasons) => {
+                let reasons = reasons.iter().map(ToString::to_string);
+                Standing::Waits(candidate, reasons.collect())
             }
         };
         looked_at(standing, snapshot)

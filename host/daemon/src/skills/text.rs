@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use coworker_core::approval::{LimitField, Reviewed, beyond};
+use coworker_core::approval::{Reviewed, beyond};
 use coworker_core::{Body, Grants, GuardRule, Limits, SkillName, StateGrant, Tier};
 use coworker_sandbox::Examined;
 use serde::Deserialize;
@@ -87,7 +87,7 @@ pub enum TextError {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wishes {
     pub(crate) grants: Grants,
-    guard: GuardRule,
+    pub(crate) guard: GuardRule,
     limits: toml::Table,
     skills: BTreeMap<String, SkillWish>,
 }
@@ -221,7 +221,7 @@ pub(crate) fn review(
 }
 
 /// Returns what a call of such a skill may use where nobody asks for anything else.
-fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limits {
+pub(crate) fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limits {
     let mut usual = limits.default;
     if grants.llm || body == Body::Model {
         usual.wall = usual
@@ -237,7 +237,8 @@ fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limits {
 pub(crate) fn asks(reviewed: &Reviewed, limits: &LimitsConfig) -> Vec<String> {
     let mut asks = beyond(&Grants::default(), &reviewed.grants);
     asks.extend(reviewed.guard.asks());
-    let raised = above_usual(reviewed, limits);
+    let usual = usual(reviewed.body, &reviewed.grants, limits);
+    let raised = reviewed.limits.above(&usual);
     asks.extend(raised.into_iter().map(|(usual, asked)| {
         format!(
             "raise the limit {} from {} to {}",
@@ -245,18 +246,6 @@ pub(crate) fn asks(reviewed: &Reviewed, limits: &LimitsConfig) -> Vec<String> {
         )
     }));
     asks
-}
-
-/// Returns the limits of a skill that are above those that its owner lets every skill use, with those before them.
-pub(crate) fn above_usual(
-    reviewed: &Reviewed,
-    limits: &LimitsConfig,
-) -> Vec<(LimitField, LimitField)> {
-    let usual = usual(reviewed.body, &reviewed.grants, limits).fields();
-    let pairs = usual.into_iter().zip(reviewed.limits.fields());
-    pairs
-        .filter(|(usual, asked)| asked.value > usual.value)
-        .collect()
 }
 
 /// Returns the first grant that only code could use.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coworker_core::approval::{Reviewed, UpdatePolicy, tier_in_force};
-use coworker_core::{Body, Catalog, Digest, Entry, Grants, GuardRule, Tier};
+use coworker_core::{Body, Catalog, Digest, Entry, Grants, GuardRule, Limits, Tier};
 use coworker_sandbox::Examined;
 use rustix::fs::CWD;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use super::files::{Refused, open_folder, read_file, safe_way};
 use super::inspect::change_rows;
 use super::package::{Raw, skill_md_in};
 use super::row::{ChangeRow, PrivateRow};
+use super::scan::{COMPONENT, REQUEST};
 use super::text::{self, Wishes};
 use crate::config::LimitsConfig;
 
@@ -62,12 +63,20 @@ pub struct Wrapped {
     pub warnings: Vec<String>,
     #[serde(skip)]
     reviewed: Reviewed,
+    /// The limits that it may have without asking.
+    #[serde(skip)]
+    usual: Limits,
 }
 
 impl Wrapped {
     /// Returns what an update from `old` to this would change, and what of it would wait for the owner.
     pub fn changes_since(&self, old: &Self) -> Vec<ChangeRow> {
-        change_rows(&old.reviewed, &self.reviewed, UpdatePolicy::default())
+        change_rows(
+            &old.reviewed,
+            &self.reviewed,
+            &self.usual,
+            UpdatePolicy::default(),
+        )
     }
 
     /// Returns the names of its skills.
@@ -85,7 +94,7 @@ impl Wrapped {
 
 /// Returns the component of a place that is one skill, if it has one.
 pub fn component_in(place: &Path) -> Option<PathBuf> {
-    let component = folder_of(place).join("skill.wasm");
+    let component = folder_of(place).join(COMPONENT);
     component.symlink_metadata().is_ok().then_some(component)
 }
 
@@ -120,7 +129,7 @@ pub fn wrap(
             &alone
         }
     };
-    let wishes = match read_file(&folder, "grants.toml", text::LARGEST) {
+    let wishes = match read_file(&folder, REQUEST, text::LARGEST) {
         Ok((bytes, _)) => {
             let asked = String::from_utf8(bytes)
                 .map_err(|_| unfit("grants.toml: it is not UTF-8".to_owned()))?;
@@ -176,6 +185,7 @@ pub fn wrap(
         repeats: shown.repeats,
         warnings: package.warnings,
         folder: real,
+        usual: text::usual(body, &reviewed.grants, limits),
         reviewed,
     })
 }

@@ -8,7 +8,6 @@ use coworker_core::{Bytes, Digest, PeerId, TaskId, Tier, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{bounded, int, peer_at, peer_key, size, task_at, time_at, uint_at};
-use super::retention::earlier;
 use super::tasks::{COLUMNS, micros, rows};
 use super::{
     Db, LogRow, Measured, StateWriteRow, Store, StoreError, Stored, TaskRow, TaskState, UsageRow,
@@ -308,7 +307,7 @@ pub(super) fn accept(c: &Db, arrival: &Arrival, window: Duration) -> Result<Acce
             let (text, fingerprint) = (text.as_bytes(), &arrival.fingerprint);
             known::key(&[b"repeat", &peer, text, fingerprint])
         });
-    let horizon = earlier(arrival.received, window);
+    let horizon = arrival.received.before(window);
     if let Some(repeat) = &repeat
         && let Some(of) = known::repeated(c, repeat, horizon)?
     {

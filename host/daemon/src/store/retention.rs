@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use coworker_core::{Bytes, Span, Timestamp};
+use coworker_core::{Bytes, Envelope, Span, Timestamp};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,6 @@ use super::{Store, StoreError, known, outbox};
 
 /// How many rows one write of a sweep touches: a few milliseconds of the store's thread.
 const STEP: i64 = 500;
-/// How long a message may still be served after it was sent, and a day: an older one is refused as expired even where its
-/// transport id was forgotten.
-const REPLAY: Duration = Duration::from_secs(8 * 24 * 3_600);
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,9 +71,9 @@ pub struct Swept {
 impl Store {
     /// Forgets what was kept long enough. Cheap if there is nothing to do: call it every minute.
     pub async fn sweep(&self, now: Timestamp, retention: &Retention) -> Result<Swept, StoreError> {
-        let before = |span: Span| earlier(now, span.0);
+        let before = |span: Span| now.before(span.0);
         let (seen, answers) = (before(retention.seen), before(retention.answers));
-        let bodies = earlier(now, retention.said());
+        let bodies = now.before(retention.said());
         let (metering, undelivered) = (before(retention.metering), before(retention.undelivered));
         self.write(known::sort_in).await?;
         let known = self.step(move |c| by_time(c, "seen", seen)).await?
@@ -88,7 +85,9 @@ impl Store {
         .await?;
         let undelivered = self.step(move |c| unsent(c, undelivered)).await?;
         let mut erased = self.step(move |c| erase(c, bodies)).await?;
-        erased += self.shrink(retention.size, earlier(now, REPLAY)).await?;
+        // One that is older is refused as expired, also where nobody knows that it came before.
+        let replayed = now.before(Envelope::REMEMBERED);
+        erased += self.shrink(retention.size, replayed).await?;
         let tasks = self.step(move |c| forget_tasks(c, metering)).await?;
         let others = self.step(move |c| others(c, metering, bodies)).await?;
         Ok(Swept {
@@ -255,12 +254,4 @@ fn used(c: &Connection) -> Result<Bytes, StoreError> {
     Ok(Bytes(
         u64::try_from(pages * pragma("page_size")?).unwrap_or(0),
     ))
-}
-
-/// Returns the time so long before.
-pub(crate) fn earlier(now: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(
-        now.0
-            .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
-    )
 }

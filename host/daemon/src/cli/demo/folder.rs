@@ -7,11 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Context;
 use crate::report::Failure;
-use crate::skills::is_one_skill;
+use crate::skills::{COMPONENT, REQUEST, is_one_skill};
 
-/// The component of a folder that is one skill, and what it asks for.
-const COMPONENT: &str = "skill.wasm";
-const REQUEST: &str = "grants.toml";
 /// How deep a skill's own folders may lie: a home is a person's, and so is what is in it.
 const DEEPEST: usize = 16;
 
@@ -90,10 +87,11 @@ impl Offer {
         listed.strip_prefix(below).unwrap_or(listed).to_owned()
     }
 
-    /// Puts it into a folder, whole at once, by way of another folder of the same disk.
-    pub(super) fn put(&self, into: &Path, by_way_of: &Path) -> io::Result<()> {
+    /// Puts it into a folder, whole at once, by way of another folder beside that one.
+    pub(super) fn put(&self, into: &Path) -> io::Result<()> {
         let name = self.path.file_name().unwrap_or_default();
-        fs::create_dir_all(by_way_of)?;
+        let by_way_of = into.with_file_name("way");
+        fs::create_dir_all(&by_way_of)?;
         let on_its_way = by_way_of.join(name);
         if self.path.is_dir() {
             copy(&self.path, &on_its_way, DEEPEST)?;
@@ -116,7 +114,7 @@ impl Offer {
 
 /// Puts all skills into the folder that is served. The smallest with a component is held back if there are more, to be
 /// dropped in later.
-pub(super) fn lay_out(skills: &Path, served: &Path, by_way_of: &Path) -> io::Result<Option<Offer>> {
+pub(super) fn lay_out(skills: &Path, served: &Path) -> io::Result<Option<Offer>> {
     fs::create_dir_all(served)?;
     let mut found = offers(skills)?;
     let last = found.iter().rposition(|offer| offer.component.is_some());
@@ -125,7 +123,7 @@ pub(super) fn lay_out(skills: &Path, served: &Path, by_way_of: &Path) -> io::Res
         _ => None,
     };
     for offer in found {
-        offer.put(served, by_way_of)?;
+        offer.put(served)?;
     }
     Ok(late)
 }
@@ -177,8 +175,8 @@ mod tests {
         let one = offers(&skills.join("text")).expect("a folder");
         assert!(one.len() == 1 && one[0].component.is_none());
 
-        let (served, way) = (folder.path().join("served"), folder.path().join("way"));
-        let late = lay_out(&skills, &served, &way).expect("laid out");
+        let served = folder.path().join("served");
+        let late = lay_out(&skills, &served).expect("laid out");
         let late = late.expect("there are more");
         assert_eq!(late.file(), Path::new("small.wasm"));
         let there = |name: &str| served.join(name).exists();
@@ -186,7 +184,7 @@ mod tests {
         assert!(there("folder/skill.wasm") && there("folder/prompts/a.md"));
         assert!(!there("folder/grants.toml") && !there("link.wasm") && !there("nothing"));
         assert!(!there("small.wasm"));
-        late.put(&served, &way).expect("dropped in");
+        late.put(&served).expect("dropped in");
         assert!(there("small.wasm") && there("small.md") && !there("small.toml"));
     }
 }

@@ -211,7 +211,7 @@ impl Tour<'_> {
     async fn dropped_in(&mut self, late: &Offer, before: &[String]) -> Result<(), Failure> {
         let file = late.file();
         let started = Instant::now();
-        late.put(self.served, &self.served.with_file_name("way"))
+        late.put(self.served)
             .map_err(|error| Failure::failed("the skill cannot be dropped in").caused_by(&error))?;
         let settled = self
             .until(|rows| {

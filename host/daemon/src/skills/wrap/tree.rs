@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::super::package::PROMPTS;
+use super::super::scan::{COMPONENT, REQUEST};
 use super::{LimitsConfig, Wrapped, component_in, wrap};
 
 /// The most files that are listed of one folder, and of a tree.
@@ -40,9 +41,7 @@ pub(super) fn others(folder: &Path) -> Vec<FileRow> {
         let parent = path.parent().unwrap_or(Path::new(""));
         let name = path.file_name().unwrap_or_default();
         let top = parent.as_os_str().is_empty();
-        (top && (name.eq_ignore_ascii_case("skill.md")
-            || name == "skill.wasm"
-            || name == "grants.toml"))
+        (top && (name.eq_ignore_ascii_case("skill.md") || name == COMPONENT || name == REQUEST))
             || (parent == Path::new(PROMPTS) && path.extension().is_some_and(|end| end == "md"))
     };
     let mut found = Vec::new();

@@ -7,7 +7,7 @@ mod hear;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use coworker_core::PeerId;
+use coworker_core::{Envelope, PeerId};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -41,9 +41,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 /// As do those after the network said that we are too fast.
 const SLOWED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long ago a message may have been sent that is still looked for when a sidecar starts, and how long it is known up to
-/// where the host has what a peer sent, which says nothing any more. No request is served that is older than a week, and no
-/// answer counts; a day more, as clocks differ.
-const LOOK_BACK: Duration = Duration::from_secs(8 * 24 * 3_600);
+/// where the host has what a peer sent, which says nothing any more.
+const LOOK_BACK: Duration = Envelope::REMEMBERED;
 /// How often the client is told to forget what is old.
 const FORGET: Duration = Duration::from_secs(3_600);
 /// How long after the store's trouble a message is asked for again.

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::clock;
 use crate::report::printable;
-use crate::store::earlier;
 use crate::transport::xmtp::Question;
 use crate::transport::xmtp::cursor::Mark;
 use crate::transport::xmtp::frame::{Kind, Order};
@@ -116,8 +115,7 @@ impl Bridge {
         let Some(session) = self.session.as_mut().filter(due) else {
             return;
         };
-        session.forgets = now + FORGET;
-        let before = earlier(clock::now(), self.options.remembers);
+        let before = clock::now().before(self.options.remembers);
         let since = since_ns();
         self.cursors.forget(since);
         let (store, env) = (self.options.store.clone(), self.options.env);
@@ -127,11 +125,13 @@ impl Bridge {
                 tracing::warn!(%error, "marks of those who are gone could not be removed");
             }
         });
-        session.process.say(&Order::Forget {
+        let is_said = session.process.say(&Order::Forget {
             before_ns: before.0.saturating_mul(1_000).to_string(),
             since_ns: since.to_string(),
             have: self.cursors.all().collect(),
         });
+        // If there was no room for it, it is tried again soon.
+        session.forgets = now + if is_said { FORGET } else { AGAIN };
     }
 
     // ---- what goes out
@@ -284,7 +284,7 @@ impl Bridge {
 
 /// Returns the time before which no message is looked for, as the network counts.
 pub(super) fn since_ns() -> i64 {
-    earlier(clock::now(), LOOK_BACK).0.saturating_mul(1_000)
+    clock::now().before(LOOK_BACK).0.saturating_mul(1_000)
 }
 
 fn earlier_waits() -> SendError {
