@@ -8,6 +8,7 @@ use crate::support::{Place, holding};
 
 const FIRST: &str = "said before there was a passphrase";
 const SECOND: &str = "said since there is a passphrase";
+const REASON: &str = "why a stranger wants to be trusted";
 const KEPT: &str = "kept by a skill for its caller";
 
 fn configure(place: &Place, passphrase: Option<&str>) {
@@ -33,10 +34,14 @@ fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
     let answer = peer.answer(&asked);
     assert_eq!(answer.payload()["result"], said);
     peer.call("ports", json!({ "mode": "set", "key": "k", "value": KEPT }));
+    let eve = place.stranger(&serving);
+    let reason = json!({ "requested_tier": 1, "reason": REASON });
+    assert_eq!(eve.ask("trust_request", reason).kind(), "trust_deny");
     let key = std::fs::read(home.join("identity.key")).expect("ours");
     assert!(serving.terminate().success());
     assert!(!holding(&home, FIRST).is_empty());
     assert!(!holding(&home, KEPT).is_empty());
+    assert!(!holding(&home, REASON).is_empty());
 
     configure(&place, Some("open sesame"));
     let serving = place.serve(&[]);
@@ -53,8 +58,14 @@ fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
     assert_eq!(again[1].bytes, answer.bytes);
     let value = peer.call("ports", json!({ "mode": "get", "key": "k" }));
     assert_eq!(value["result"]["value"], KEPT);
+    let waiting = place.owner(json!({ "do": "trust_requests" }));
+    assert_eq!(waiting[0]["reason"], REASON);
     assert!(serving.terminate().success());
-    for text in [FIRST.as_bytes(), SECOND.as_bytes(), KEPT.as_bytes(), &key] {
+    for text in [FIRST, SECOND, KEPT, REASON]
+        .map(str::as_bytes)
+        .into_iter()
+        .chain([&key[..]])
+    {
         assert_eq!(holding(&home, text), [""; 0], "{}", text.escape_ascii());
     }
 

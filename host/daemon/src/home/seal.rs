@@ -40,6 +40,9 @@ struct Wrapped {
 pub struct Seal(Arc<XChaCha20Poly1305>);
 
 impl Seal {
+    /// By how many bytes a sealed value is longer than what is in it: the nonce, and a tag of 16 bytes.
+    pub(crate) const AROUND: i64 = 24 + 16;
+
     fn of(key: &[u8; 32]) -> Self {
         Self(Arc::new(XChaCha20Poly1305::new(key.into())))
     }
@@ -117,11 +120,6 @@ impl Wrapped {
 }
 
 impl Home {
-    /// Returns whether the home was ever encrypted.
-    pub fn is_sealed(&self) -> Result<bool, HomeError> {
-        exists(&self.seal_file())
-    }
-
     /// Returns the open seal, if the home is encrypted.
     pub fn seal(&self) -> Option<&Seal> {
         self.seal.as_ref()
@@ -205,6 +203,8 @@ mod tests {
         let sealed = seal.close(b"what was said");
         assert_ne!(sealed, seal.close(b"what was said"), "no two look the same");
         assert_eq!(seal.open(&sealed).as_deref(), Some(&b"what was said"[..]));
+        let around = i64::try_from(sealed.len() - b"what was said".len());
+        assert_eq!(around, Ok(Seal::AROUND));
         assert_eq!(other.open(&sealed), None);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -227,13 +227,13 @@ mod tests {
             home.identity().expect("a key").peer(),
             home.wallet().expect("a key").address(),
         );
-        assert!(!home.is_sealed().expect("ours"));
+        assert!(!home.seal_file().exists());
         let plain = std::fs::read(home.identity_key()).expect("ours");
         home.unseal(&word("open sesame")).expect("it gets a seal");
         assert_eq!(home.identity().expect("read").peer(), peer);
 
         let mut again = Home::open(&path).expect("a home");
-        assert!(again.is_sealed().expect("ours"));
+        assert!(again.seal_file().exists());
         for refused in [again.identity().err(), again.wallet().err()] {
             let refused = refused.expect("it is closed");
             assert!(

@@ -146,7 +146,7 @@ impl Store {
     pub async fn trust_requests(&self) -> Result<Vec<TrustRequestRow>, StoreError> {
         self.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT id, peer, requested, reason, correlation, at FROM trust_request ORDER BY at, id",
+                "SELECT id, peer, requested, unseal(reason), correlation, at FROM trust_request ORDER BY at, id",
             )?;
             let rows = statement.query_map([], trust_row)?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -171,7 +171,7 @@ impl Store {
             }
             c.prepare_cached(
                 "INSERT INTO trust_request (id, peer, requested, reason, correlation, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                 VALUES (?1, ?2, ?3, seal(?4), ?5, ?6)",
             )?
             .execute(params![
                 row.id,
@@ -195,7 +195,7 @@ impl Store {
         self.write(move |c| {
             Ok(c.prepare_cached(
                 "DELETE FROM trust_request WHERE id = ?1
-                 RETURNING id, peer, requested, reason, correlation, at",
+                 RETURNING id, peer, requested, unseal(reason), correlation, at",
             )?
             .query_row([id], trust_row)
             .optional()?)

@@ -3,14 +3,14 @@
 //! stay in the clear: the host searches by them.
 
 use rusqlite::functions::{Context, FunctionFlags};
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error};
 
 use super::StoreError;
 use crate::home::Seal;
 
 /// Where what was said lies.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("request", "body"),
     ("answer", "body"),
     ("outbox", "bytes"),
@@ -18,6 +18,7 @@ const PLACES: [(&str, &str); 7] = [
     ("delegated", "answer"),
     ("state", "value"),
     ("log", "lines"),
+    ("trust_request", "reason"),
 ];
 /// What the database holds to tell whether it is the one of a seal.
 const PROOF: &str = "coworker-host";
@@ -44,6 +45,12 @@ pub(super) fn prepare(connection: &Connection, seal: Option<Seal>) -> Result<(),
                 other => other.try_into().ok()?,
             })
         })
+    })?;
+    // How long a value is in the clear, of its length under the seal: nothing is read and opened for that.
+    let around = seal.as_ref().map_or(0, |_| Seal::AROUND);
+    connection.create_scalar_function("bare", 1, flags, move |context| {
+        let length = context.get::<Option<i64>>(0)?;
+        Ok(length.map(|length| length - around))
     })?;
     let is_sealed = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE name = 'sealed'",
@@ -72,13 +79,12 @@ fn turn(
     context: &Context<'_>,
     seal: Option<&Seal>,
     with: impl Fn(&Seal, ValueRef<'_>) -> Option<Value>,
-) -> rusqlite::Result<Value> {
-    let value = context.get_raw(0);
-    let turned = match seal {
-        None => value.try_into().ok(),
-        Some(seal) => with(seal, value),
+) -> rusqlite::Result<ToSqlOutput<'static>> {
+    let Some(seal) = seal else {
+        return Ok(ToSqlOutput::Arg(0));
     };
-    turned
+    with(seal, context.get_raw(0))
+        .map(ToSqlOutput::Owned)
         .ok_or_else(|| Error::UserFunctionError("a value that is not under the home's seal".into()))
 }
 
@@ -100,7 +106,8 @@ fn put_under(connection: &Connection) -> Result<(), StoreError> {
 /// Writes the database anew, so that nothing of what it held in the clear is left in its pages. Done again at the next start
 /// if it was broken off.
 fn write_over(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch("VACUUM")?;
+    // The copy that it makes goes to disk: it may be larger than memory, and what was said is sealed in it.
+    connection.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     connection.execute_batch("UPDATE sealed SET written = 1")?;
     tracing::info!("what was said is encrypted from now on");

@@ -94,7 +94,7 @@ impl Store {
     ) -> Result<Vec<(String, u64)>, StoreError> {
         self.read(move |c| {
             let mut statement = c.prepare_cached(
-                "SELECT key, length(unseal(value)) FROM state JOIN area USING (area)
+                "SELECT key, bare(length(value)) FROM state JOIN area USING (area)
                  WHERE skill = ?1 AND caller = ?2 AND key >= ?3 AND substr(key, 1, length(?3)) = ?3 ORDER BY key",
             )?;
             let rows = statement.query_map(params![area.skill, area.caller(), prefix], |row| {
@@ -172,7 +172,7 @@ fn put(c: &Connection, write: &StateWriteRow) -> Result<i64, StoreError> {
         })?;
     let charge = |value: i64| size(write.key.len()) + value + ENTRY;
     let old: Option<i64> = c
-        .prepare_cached("SELECT length(unseal(value)) FROM state WHERE area = ?1 AND key = ?2")?
+        .prepare_cached("SELECT bare(length(value)) FROM state WHERE area = ?1 AND key = ?2")?
         .query_row(params![area, write.key], |row| row.get(0))
         .optional()?;
     let new = match &write.value {

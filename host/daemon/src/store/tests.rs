@@ -7,6 +7,7 @@ mod families;
 mod inbox;
 mod invites;
 mod outbox;
+mod remembered;
 mod retention;
 
 use coworker_core::{Digest, PeerId, TaskId, Tier, Timestamp};
