@@ -303,33 +303,41 @@ Library.prototype.conversations = function () {
 
 /** Removes what was said before a time, but for what the host may still ask for and what is still to be sent. */
 async function forget({ before_ns, since_ns, have }) {
-  const before = BigInt(before_ns);
   since = BigInt(since_ns);
   for (const [peer, { sent }] of given) if (sent < since && !behind.has(peer)) given.delete(peer);
   let count = 0;
   for (const dm of await client.conversations.list({ conversationType: ConversationType.Dm })) {
-    const { sent_ns, ids } = have[dm.peerInboxId] ?? { sent_ns: 0, ids: [] };
-    const done = (message) =>
-      message.senderInboxId === client.inboxId ||
-      message.sentAtNs < since ||
-      message.sentAtNs < BigInt(sent_ns) - overlap ||
-      ids.includes(message.id);
-    for (let after = 0n; ; ) {
-      const page = await dm.messages({
-        limit: PAGE,
-        direction: SortDirection.Ascending,
-        sortBy: MessageSortBy.SentAt,
-        kind: GroupMessageKind.Application,
-        deliveryStatus: DeliveryStatus.Published,
-        sentAfterNs: after,
-        sentBeforeNs: before,
-      });
-      for (const message of page.filter(done)) count += kept.deleteMessageById(message.id);
-      if (page.length < PAGE) break;
-      after = page.at(-1).sentAtNs;
+    try {
+      count += await forget_in(dm, BigInt(before_ns), have[dm.peerInboxId] ?? { sent_ns: 0, ids: [] });
+    } catch (error) {
+      note(`what is old stays in the conversation with ${dm.peerInboxId}: ${why(error)}`);
     }
   }
   say({ is: "forgot", count });
+}
+
+/** The same for one conversation. Returns how many messages it has no longer. */
+async function forget_in(dm, before, { sent_ns, ids }) {
+  const done = (message) =>
+    message.senderInboxId === client.inboxId ||
+    message.sentAtNs < since ||
+    message.sentAtNs < BigInt(sent_ns) - overlap ||
+    ids.includes(message.id);
+  let count = 0;
+  for (let after = 0n; ; ) {
+    const page = await dm.messages({
+      limit: PAGE,
+      direction: SortDirection.Ascending,
+      sortBy: MessageSortBy.SentAt,
+      kind: GroupMessageKind.Application,
+      deliveryStatus: DeliveryStatus.Published,
+      sentAfterNs: after,
+      sentBeforeNs: before,
+    });
+    for (const message of page.filter(done)) count += kept.deleteMessageById(message.id);
+    if (page.length < PAGE) return count;
+    after = page.at(-1).sentAtNs;
+  }
 }
 
 // ---- what goes out: one at a time in each conversation, because sends that overlap there get in each other's way
@@ -443,7 +451,8 @@ const orders = {
   send,
   resolve,
   leave,
-  forget,
+  // It is asked for again in an hour.
+  forget: (frame) => forget(frame).catch((error) => note(`nothing old was removed: ${why(error)}`)),
   more({ count }) {
     credit += count;
     if (online) return catch_up();

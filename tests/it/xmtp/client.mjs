@@ -1,7 +1,7 @@
 // Stands in for the official client, under the real sidecar: as much of its interface as that uses, over peers whose mail
 // is made when it is read, so that there may be any amount of it. The world is a file: for each peer how many requests of
 // which size wait from it, how many it makes one after the other, each when the one before is answered, and how many it pours
-// out as fast as the sidecar reads. Its messages are as far apart as it says, in nanoseconds, from so many seconds ago on.
+// out as fast as the sidecar reads, and whether its conversation holds something that no codec reads. Its messages are as far apart as it says, in nanoseconds, from so many seconds ago on.
 
 import { Client as Library } from "@xmtp/node-bindings";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -53,8 +53,8 @@ let live;
 let most = 0;
 
 class Dm {
-  constructor({ peer, waiting, size, talks, pours, apart, ago }) {
-    Object.assign(this, { peerInboxId: peer, count: waiting, size, talks, pours, apart: BigInt(apart) });
+  constructor({ peer, waiting, size, talks, pours, apart, ago, strange = false }) {
+    Object.assign(this, { peerInboxId: peer, count: waiting, size, talks, pours, apart: BigInt(apart), strange });
     this.start = now - BigInt(ago) * 1_000_000_000n;
   }
 
@@ -84,7 +84,8 @@ class Dm {
     };
   }
 
-  async messages({ limit = Infinity, direction = SortDirection.Ascending, sentAfterNs, sentBeforeNs }) {
+  async messages({ contentTypes, limit = Infinity, direction = SortDirection.Ascending, sentAfterNs, sentBeforeNs }) {
+    if (this.strange && contentTypes === undefined) throw new TypeError("no codec reads that");
     // What is read at once is in memory at once.
     if (limit > most) note({ most: (most = limit) });
     const from = sentAfterNs === undefined ? 0 : this.before(sentAfterNs + 1n);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use coworker_host::home::{Home, hex};
 use serde_json::json;
 
+use super::fake::Faked;
 use super::network::{Member, Node, config, node_program, sidecar};
 use crate::peer::until;
-use crate::support::Place;
+use crate::support::{Place, holding};
 
 /// Returns everything that a member's client knows of what was said. The member must not run.
 fn said(member: &Member, node: &Node) -> String {
@@ -71,4 +72,29 @@ fn what_is_old_leaves_the_clients_database_too() {
     assert!(!kept.contains("the first secret"), "{kept}");
     assert!(!kept.contains("the second secret"), "{kept}");
     assert_eq!(kept.matches("the fourth secret").count(), 2, "{kept}");
+}
+
+#[test]
+fn a_conversation_that_cannot_be_looked_through_keeps_nobody_from_being_heard() {
+    let faked = Faked::with_client();
+    faked.place.drop_in("echo.wasm", "echo.wasm");
+    let peer = |of: char, talks: u64, strange: bool| {
+        json!({ "peer": of.to_string().repeat(64), "waiting": 1, "size": 10, "talks": talks, "pours": 0, "apart": 1_000_000,
+                "ago": 60, "strange": strange })
+    };
+    faked.world(&json!([peer('e', 0, true), peer('a', 3, false)]));
+    let _serving = faked.place.serve(&[]);
+    faked.place.wait_for_log("forgot what is old");
+    // The sidecar's own log says what stayed.
+    let said = holding(&faked.place.home().join("xmtp"), "no codec reads that");
+    assert_eq!(said.len(), 1, "{said:?}");
+    until("the other is answered", || {
+        let noted = faked.noted();
+        let told = noted
+            .iter()
+            .filter(|note| note["to"] == "a".repeat(64).as_str());
+        (told.count() >= 3).then_some(())
+    });
+    let bridge = faked.bridge_until("it is ready", |bridge| bridge["state"] == "ready");
+    assert_eq!(bridge["restarts"], 0, "{bridge}");
 }
