@@ -312,6 +312,11 @@ impl Host {
         self.serving || peer.scheme() == Scheme::Local
     }
 
+    /// Returns the wallet that peers on the network know this host by.
+    pub(crate) fn wallet(&self) -> Option<&str> {
+        self.network.as_ref().map(xmtp::Network::wallet)
+    }
+
     /// Returns a message of ours as bytes for the wire.
     pub fn encode(&self, correlation: Option<CorrelationId>, message: Message) -> String {
         let envelope = Envelope {
@@ -327,7 +332,7 @@ impl Host {
             &envelope,
             &Sender {
                 name: &self.name,
-                wallet: self.network.as_ref().map(xmtp::Network::wallet),
+                wallet: self.wallet(),
             },
         )
     }

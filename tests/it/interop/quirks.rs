@@ -174,6 +174,14 @@ fn answers_are_of_kinds_that_old_peers_take_for_answers() {
     let count = |id: &str| scene.agent.answers(id).len();
     assert!(texts.iter().all(|(id, _)| count(id) <= 1));
     assert!(texts.iter().take(6).all(|(id, _)| count(id) == 1));
+    // Asked by its wallet, as members of a group ask, it says the same of every skill: nobody waits in vain.
+    let of_group = sent.iter().position(|kind| *kind == "group_task_request");
+    let (id, _) = &texts[of_group.expect("it was sent")];
+    let told = scene.agent.answers(id);
+    let told: Vec<_> = told.iter().map(|it| (it.kind(), it.payload())).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "group_task_error");
+    assert_eq!(told[0].1["error"], "Unknown skill: echo");
     scene.agent.unharmed();
 }
 

@@ -73,7 +73,7 @@ pub(super) fn view<'a>(
         sight,
         prior,
         agent: &host.name,
-        wallet: None,
+        wallet: host.wallet(),
         limits_input: host.config.limits.ceiling.input,
     }
 }
