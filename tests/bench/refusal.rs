@@ -40,7 +40,7 @@ const CLASSES: [(&str, &str); 6] = [
     ("barred", "lost"),
 ];
 /// Times until the reply was ready in one condition, of all classes together.
-const UNTIL_READY: usize = 100_000;
+const UNTIL_READY: usize = 120_000;
 
 /// What else the machine does.
 #[derive(Clone, Copy)]
