@@ -84,7 +84,7 @@ class Dm {
     };
   }
 
-  async messages({ contentTypes, limit = Infinity, direction = SortDirection.Ascending, sentAfterNs, sentBeforeNs }) {
+  async messages({ contentTypes, limit = Number.MAX_SAFE_INTEGER, direction = SortDirection.Ascending, sentAfterNs, sentBeforeNs }) {
     if (this.strange && contentTypes === undefined) throw new TypeError("no codec reads that");
     // What is read at once is in memory at once.
     if (limit > most) note({ most: (most = limit) });
