@@ -7,7 +7,7 @@ use coworker_host::home::{Home, hex};
 use serde_json::json;
 
 use super::fake::Faked;
-use super::network::{Member, Node, config, node_program, sidecar};
+use super::network::{Member, Node, node_program, sidecar};
 use crate::peer::until;
 use crate::support::{Place, holding};
 
@@ -50,20 +50,13 @@ fn what_is_old_leaves_the_clients_database_too() {
     assert_eq!(kept.matches("the first secret").count(), 2, "{kept}");
     assert_eq!(kept.matches("the second secret").count(), 2, "{kept}");
 
-    let short = format!(
-        "{}[retention]\nbodies = \"1s\"\nanswers = \"1s\"\n",
-        config("ann", &node.address)
-    );
-    ann.place.write("home/config.toml", short);
-    ann.place.mode("home/config.toml", 0o600);
+    ann.place
+        .configure_more("[retention]\nbodies = \"1s\"\nanswers = \"1s\"\n");
     // A client that was killed takes in once more what it had sent in its last moments, so it forgets that the next time.
     for text in ["the third secret", "the fourth secret"] {
         std::thread::sleep(Duration::from_millis(1_100));
         ann.serve();
-        until("the client has forgotten", || {
-            let log = std::fs::read_to_string(ann.place.path("serve.log")).unwrap_or_default();
-            log.contains("forgot what is old").then_some(())
-        });
+        ann.place.wait_for_log("forgot what is old");
         let input = json!({ "text": text });
         assert_eq!(bob.call(&ann, "echo", input.clone())["result"], input);
         ann.kill();
