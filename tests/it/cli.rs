@@ -26,7 +26,7 @@ fn wrong_usage() {
     exit 2
     --- stderr
     error: the following required arguments were not provided: <SKILL>
-    hint: usage: coworker-host call <PEER> <SKILL>
+    hint: usage: coworker-host call [OPTIONS] [--input <JSON|@FILE|->] <PEER> <SKILL>
     ");
     assert_snapshot!(place.run(&["trust", "set", "ann", "root"]).seen(), @r#"
     exit 2
