@@ -83,7 +83,9 @@ enum Command {
     Serve(serve::Options),
     /// Call a skill of a peer, or of this host
     // Said in full: who has forgotten how input is given sees it here.
-    #[command(override_usage = "coworker-host call [OPTIONS] [--input <JSON|@FILE|->] <PEER> <SKILL>")]
+    #[command(
+        override_usage = "coworker-host call [OPTIONS] [--input <JSON|@FILE|->] <PEER> <SKILL>"
+    )]
     Call(call::Options),
     /// Give a peer work that may take days
     Request(delegate::Ask),
