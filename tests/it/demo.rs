@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::hosts::PORTS_ASK;
 use crate::support::{Place, fixtures, sample, samples};
 use crate::xmtp::network::{node_program, sidecar};
 
@@ -205,8 +206,6 @@ fn the_demo_shows_skills_that_are_folders() {
         std::fs::create_dir_all(to.parent().expect("a folder")).expect("ours");
         std::fs::copy(fixtures().join(fixture), to).expect("ours");
     }
-    // It asks for what nobody is there to grant, and is shown without.
-    place.write("shown/folder/grants.toml", "[grants]\nllm = true\n");
     std::fs::create_dir_all(place.path("shown/letters")).expect("ours");
     let text = "---\ndescription: Writes letters\n---\nYou write letters.\n";
     place.write("shown/letters/SKILL.md", text);
@@ -218,9 +217,21 @@ fn the_demo_shows_skills_that_are_folders() {
             &[],
         )
     };
+    // Who asks for something waits for an owner, and who cannot be offered at all has a file and no name.
+    let ports = std::fs::read(fixtures().join("ports.wasm")).expect("built");
+    for folder in ["asks", "asks-not"] {
+        std::fs::create_dir_all(place.path(&format!("shown/{folder}"))).expect("ours");
+        place.write(&format!("shown/{folder}/skill.wasm"), &ports);
+    }
+    place.write("shown/asks/grants.toml", PORTS_ASK);
     let lines = shown("shown");
     shows_the_main_job(&lines);
     assert!(steps(&lines, "call hostile") > 0, "{lines:#?}");
+    let waits = with(&lines, "left_out", &json!("ports"));
+    assert_eq!(waits["state"], "pending");
+    assert!(waits["reason"].to_string().contains("llm"), "{waits}");
+    let broken = with(&lines, "left_out", &json!("asks-not/skill.wasm"));
+    assert_eq!(broken["state"], "broken");
     // The smaller one comes later, and is then the one to be replaced.
     let dropped = "folder/skill.wasm was dropped into the folder, and offers echo";
     assert_eq!(steps(&lines, dropped), 1, "{lines:#?}");

@@ -49,7 +49,7 @@ use crate::store::Store;
 use crate::tasks::Tasks;
 use loaded::Ready;
 use rules::Rules;
-pub(crate) use scan::{COMPONENT, REQUEST};
+pub(crate) use scan::COMPONENT;
 use scan::{Memory, Source};
 pub(crate) use source::is_one_skill;
 use state::State;

@@ -1,5 +1,5 @@
-//! The skills that are shown: found as a host finds them, and laid out in a folder of the demo's own. What they ask for is
-//! not taken along, since nobody is there to grant it: they run with nothing but what every skill has.
+//! The skills that are shown: found as a host finds them, and laid out in a folder of the demo's own with what they ask
+//! for. Nobody is there to grant it: who asks for something waits, and is told of.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Context;
 use crate::report::Failure;
-use crate::skills::{COMPONENT, REQUEST, is_one_skill};
+use crate::skills::{COMPONENT, is_one_skill};
 
 /// How deep a skill's own folders may lie: a home is a person's, and so is what is in it.
 const DEEPEST: usize = 16;
@@ -95,17 +95,13 @@ impl Offer {
         let on_its_way = by_way_of.join(name);
         if self.path.is_dir() {
             copy(&self.path, &on_its_way, DEEPEST)?;
-            match fs::remove_file(on_its_way.join(REQUEST)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
         } else {
             fs::copy(&self.path, &on_its_way)?;
-            // Its texts, which have to be there before it is.
-            let texts = self.path.with_extension("md");
-            if texts.is_file() {
-                let beside = into.join(texts.file_name().unwrap_or_default());
-                fs::copy(&texts, beside)?;
+            // Its texts and its request, which have to be there before it is.
+            for beside in ["md", "toml"].map(|end| self.path.with_extension(end)) {
+                if beside.is_file() {
+                    fs::copy(&beside, into.join(beside.file_name().unwrap_or_default()))?;
+                }
             }
         }
         fs::rename(on_its_way, into.join(name))
@@ -182,9 +178,9 @@ mod tests {
         let there = |name: &str| served.join(name).exists();
         assert!(there("large.wasm") && there("text/SKILL.md"));
         assert!(there("folder/skill.wasm") && there("folder/prompts/a.md"));
-        assert!(!there("folder/grants.toml") && !there("link.wasm") && !there("nothing"));
+        assert!(there("folder/grants.toml") && !there("link.wasm") && !there("nothing"));
         assert!(!there("small.wasm"));
         late.put(&served).expect("dropped in");
-        assert!(there("small.wasm") && there("small.md") && !there("small.toml"));
+        assert!(there("small.wasm") && there("small.md") && there("small.toml"));
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn tour(
         names.join(", ")
     );
     step.say(&what, started);
-    left_out(step, &rows);
+    left_out(step, &rows, tour.served);
 
     step.part("a stranger meets icy");
     let cards = tour.meet().await?;
@@ -400,14 +400,20 @@ fn exposed(rows: &[Value]) -> Vec<String> {
 }
 
 /// Says what is not shown, and why. A text that a model answers needs a model, and the demo asks none.
-fn left_out(step: &Step<'_>, rows: &[Value]) {
+fn left_out(step: &Step<'_>, rows: &[Value], served: &Path) {
     for row in rows
         .iter()
         .filter(|row| show::text(row, "state") != "exposed")
     {
-        let named = ["name", "file"].map(|key| show::text(row, key));
-        let name = named.iter().find(|text| !text.is_empty());
-        let name = name.cloned().unwrap_or_default();
+        // What cannot be offered may have no name, but a file.
+        let file = show::text(row, "file");
+        let below = Path::new(&file)
+            .strip_prefix(served)
+            .unwrap_or(Path::new(&file));
+        let name = match row.get("name") {
+            Some(Value::String(_)) => show::text(row, "name"),
+            _ => below.display().to_string(),
+        };
         let (state, reason) = (show::text(row, "state"), show::text(row, "reason"));
         step.remark(
             &format!("{name} is {state}, and nobody sees it: {reason}"),
