@@ -65,7 +65,7 @@ impl Envelope {
     pub const ASYNC_TTL: Duration = Duration::from_secs(7 * 86_400);
     /// How long whoever keeps messages has to know of one that it came: as long as one is served, and a day for clocks and
     /// for what lies on the way.
-    pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
+    pub const REMEMBERED: Duration = Self::ASYNC_TTL.saturating_add(Duration::from_secs(86_400));
 
     /// Returns an envelope around `message` that claims nothing.
     pub const fn new(message: Message) -> Self {

@@ -199,6 +199,18 @@ impl LoopbackConfig {
     }
 }
 
+impl Config {
+    /// Checks that the passphrase has one place at most.
+    fn check_host(&self) -> Result<(), ConfigError> {
+        let host = &self.host;
+        if host.passphrase_env.is_some() && host.passphrase_command.is_some() {
+            let message = "say once where the passphrase is: passphrase_env or passphrase_command";
+            return Err(ConfigError::of_key("host.passphrase_env", message));
+        }
+        Ok(())
+    }
+}
+
 impl Default for HostConfig {
     fn default() -> Self {
         Self {

@@ -24,14 +24,8 @@ const OF_OBJECTS: [&str; 7] = [
 ];
 /// Where a schema says what further keys may hold, which is to say that they are welcome, unless it is `false`.
 const FURTHER: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];
-/// What names keys of an object, or says that there are no others.
-const NAMES: [&str; 5] = [
-    "properties",
-    "patternProperties",
-    "required",
-    "additionalProperties",
-    "unevaluatedProperties",
-];
+/// What names keys of an object.
+const NAMES: [&str; 3] = ["properties", "patternProperties", "required"];
 
 /// Returns the value without the keys that the schema does not name. Named is what stands under `properties`, matches
 /// `patternProperties` or is required; further keys stay where the schema says itself what they may hold. An object of
@@ -189,7 +183,8 @@ fn look<'s>(
             .get("const")
             .into_iter()
             .chain(choices.into_iter().flatten());
-        NAMES.iter().any(|key| schema.contains_key(*key)) || given.any(Value::is_object)
+        let mut said = NAMES.iter().chain(&FURTHER);
+        said.any(|key| schema.contains_key(*key)) || given.any(Value::is_object)
     };
     if !is_any(schemas, &all, depth) && !all.iter().any(names) {
         found.push(place.to_owned());

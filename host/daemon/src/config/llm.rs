@@ -203,17 +203,7 @@ impl ProviderConfig {
 }
 
 impl Config {
-    /// Checks that the passphrase has one place at most.
-    pub(super) fn check_host(&self) -> Result<(), ConfigError> {
-        let host = &self.host;
-        if host.passphrase_env.is_some() && host.passphrase_command.is_some() {
-            let message = "say once where the passphrase is: passphrase_env or passphrase_command";
-            return Err(ConfigError::of_key("host.passphrase_env", message));
-        }
-        Ok(())
-    }
-
-    /// Checks what can be wrong with keys and providers beyond the types of values.
+    /// Checks what can be wrong with providers beyond the types of values.
     pub(super) fn check_llm(&self) -> Result<(), ConfigError> {
         for (name, provider) in &self.llm {
             if let Err((key, message)) = check(name, provider) {

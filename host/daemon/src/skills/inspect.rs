@@ -1,7 +1,7 @@
 //! Shows the owner everything about one skill, as it would be approved.
 
 use coworker_core::approval::{
-    Reason, Reviewed, Update, UpdatePolicy, beyond, changes, judge_update, tier_in_force,
+    Reason, Reviewed, Update, UpdatePolicy, changes, judge_update, tier_in_force,
 };
 use coworker_core::{Body, Digest, Entry, Grants, GuardRule, Limits, SkillName};
 
@@ -203,11 +203,7 @@ fn unserved(state: &State, target: &Target, row: SkillRow) -> Inspection {
             .unwrap_or_default(),
         imports: found.map(|found| found.imports.clone()),
         ceiling: found.map(|found| found.ceiling.sentences.clone()),
-        asks: wishes.as_ref().map(|wishes| {
-            let mut asks = beyond(&Grants::default(), &wishes.grants);
-            asks.extend(wishes.guard.asks());
-            asks
-        }),
+        asks: wishes.as_ref().map(Wishes::asks),
         asked: wishes.map(|wishes| wishes.grants),
         granted: Grants::default(),
         limits: None,

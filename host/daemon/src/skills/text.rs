@@ -87,7 +87,7 @@ pub enum TextError {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wishes {
     pub(crate) grants: Grants,
-    pub(crate) guard: GuardRule,
+    guard: GuardRule,
     limits: toml::Table,
     skills: BTreeMap<String, SkillWish>,
 }
@@ -232,11 +232,24 @@ pub(crate) fn usual(body: Body, grants: &Grants, limits: &LimitsConfig) -> Limit
     usual
 }
 
+/// Returns in words what is asked for of grants, and of less than the whole guard.
+fn asked(grants: &Grants, guard: &GuardRule) -> Vec<String> {
+    let mut asked = beyond(&Grants::default(), grants);
+    asked.extend(guard.asks());
+    asked
+}
+
+impl Wishes {
+    /// Returns in words what it asks for besides limits, which count only with what the owner lets a skill have.
+    pub(crate) fn asks(&self) -> Vec<String> {
+        asked(&self.grants, &self.guard)
+    }
+}
+
 /// Returns in words all that a skill asks for and only its owner can give: grants, less of a guard, and more of what a call
 /// may use than the owner lets every skill use.
 pub(crate) fn asks(reviewed: &Reviewed, limits: &LimitsConfig) -> Vec<String> {
-    let mut asks = beyond(&Grants::default(), &reviewed.grants);
-    asks.extend(reviewed.guard.asks());
+    let mut asks = asked(&reviewed.grants, &reviewed.guard);
     let usual = usual(reviewed.body, &reviewed.grants, limits);
     let raised = reviewed.limits.above(&usual);
     asks.extend(raised.into_iter().map(|(usual, asked)| {

@@ -118,6 +118,17 @@ impl Bridge {
         let before = clock::now().before(self.options.remembers);
         let since = since_ns();
         self.cursors.forget(since);
+        let is_said = session.process.say(&Order::Forget {
+            before_ns: before.0.saturating_mul(1_000).to_string(),
+            since_ns: since.to_string(),
+            have: self.cursors.all().collect(),
+        });
+        if !is_said {
+            // There was no room for it.
+            session.forgets = now + AGAIN;
+            return;
+        }
+        session.forgets = now + FORGET;
         let (store, env) = (self.options.store.clone(), self.options.env);
         self.tasks.spawn(async move {
             // The next time is as good.
@@ -125,13 +136,6 @@ impl Bridge {
                 tracing::warn!(%error, "marks of those who are gone could not be removed");
             }
         });
-        let is_said = session.process.say(&Order::Forget {
-            before_ns: before.0.saturating_mul(1_000).to_string(),
-            since_ns: since.to_string(),
-            have: self.cursors.all().collect(),
-        });
-        // If there was no room for it, it is tried again soon.
-        session.forgets = now + if is_said { FORGET } else { AGAIN };
     }
 
     // ---- what goes out
