@@ -7,6 +7,7 @@
 
 mod cli;
 mod commands;
+mod compile_child;
 mod component;
 mod defects;
 mod delegation;

@@ -2,6 +2,7 @@
 //! publishes the catalog. Nothing is shown to a peer, and nothing is granted to a skill, that no recorded decision of
 //! the owner covers.
 
+mod blame;
 mod error;
 mod examine;
 mod files;
@@ -21,6 +22,7 @@ mod source;
 mod state;
 mod text;
 mod vault;
+mod verdict;
 mod watch;
 mod wrap;
 
@@ -34,6 +36,7 @@ use tokio::sync::{Semaphore, watch as channel};
 
 pub use error::SkillsError;
 pub use examine::{Child, ExamineError, Examiner, InProcess};
+pub(crate) use examine::{Look, this_program};
 pub use imported::Imported;
 pub use models::ModelCheck;
 pub use row::{

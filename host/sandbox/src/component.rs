@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre};
 use crate::bindings::{SkillFullPre, types};
 use crate::ceiling::{self, GUEST};
 use crate::engine::Machine;
-use crate::error::LoadError;
+use crate::error::{LoadError, is_of_the_machine};
 use crate::journal::cut;
 use crate::room::Room;
 
@@ -78,8 +78,13 @@ fn leb(bytes: &[u8]) -> Option<(u32, usize)> {
 
 /// Compiles a component, or takes its code from the cache, and checks that it is a skill.
 pub(crate) fn compile(machine: &Machine, wasm: &[u8]) -> Result<Component, LoadError> {
-    let component = Component::from_binary(&machine.engine, wasm)
-        .map_err(|error| LoadError::Invalid(message(&error)))?;
+    let component = Component::from_binary(&machine.engine, wasm).map_err(|error| {
+        if is_of_the_machine(&error) {
+            LoadError::Resources(message(&error))
+        } else {
+            LoadError::Invalid(message(&error))
+        }
+    })?;
     let kind = component.component_type();
     for (name, _) in kind.imports(&machine.engine) {
         if !ceiling::is_offered(name) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use coworker_core::{Bytes, Span};
+use rustix::io::Errno;
 
 /// A room limit that a call ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +98,33 @@ pub enum CallError {
     Unavailable(String),
 }
 
+/// Returns whether an error of the engine's is the machine's: it gave no memory, thread, descriptor or room.
+pub(crate) fn is_of_the_machine(error: &wasmtime::Error) -> bool {
+    let short = [
+        Errno::NOMEM,
+        Errno::AGAIN,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::FBIG,
+        Errno::IO,
+    ];
+    let is_short = |cause: &(dyn std::error::Error + 'static)| {
+        let system = cause.downcast_ref::<std::io::Error>();
+        let system = system.and_then(Errno::from_io_error);
+        let code = system.or_else(|| cause.downcast_ref::<Errno>().copied());
+        code.is_some_and(|code| short.contains(&code)) || cause.is::<wasmtime::error::OutOfMemory>()
+    };
+    error.chain().any(is_short)
+        || error
+            .downcast_ref()
+            .is_some_and(|code| short.contains(code))
+        || error
+            .downcast_ref::<wasmtime::error::OutOfMemory>()
+            .is_some()
+}
+
 /// Why a component cannot become a skill.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -146,6 +174,9 @@ pub enum LoadError {
     /// The component is not valid, or uses a WebAssembly feature that is switched off here.
     #[error("the component is not valid: {0}")]
     Invalid(String),
+    /// The machine had no memory, threads or descriptors for it, which says nothing about the component.
+    #[error("the machine has no room to compile it: {0}")]
+    Resources(String),
     /// `describe` did not answer.
     #[error("the skill could not describe itself")]
     Describe(#[source] CallError),
@@ -158,6 +189,14 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// Returns whether the machine may be to blame and not the component: another look may find otherwise.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Resources(_) | Self::Describe(CallError::Unavailable(_) | CallError::TimedOut(_))
+        )
+    }
+
     /// Returns what the author or owner can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -172,6 +211,7 @@ impl LoadError {
             Self::WrongWorld { expected, exports } => crate::ceiling::export_hint(expected, exports),
             Self::Mismatch(_) => "build it against the wit/ folder of this host's version".to_owned(),
             Self::Invalid(_) => "build it for plain WebAssembly with SIMD and bulk memory; threads, 64-bit memories, exceptions and garbage collection are off".to_owned(),
+            Self::Resources(_) | Self::Describe(CallError::Unavailable(_)) => "free some memory, or raise what the system lets this program have (`ulimit -a`)".to_owned(),
             Self::Describe(_) => "`describe` runs without grants, with a fixed clock and within the limits of a call: it must only return text".to_owned(),
             Self::Manifest(_) => "correct what `describe` returns and build the skill again".to_owned(),
             Self::Digest(_) => return None,

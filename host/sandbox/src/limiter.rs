@@ -4,7 +4,7 @@
 use coworker_core::Limits;
 use wasmtime::ResourceLimiter;
 
-use crate::error::Which;
+use crate::error::{Which, is_of_the_machine};
 
 /// What a call holds and may hold.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Budget {
     pending: usize,
     /// What was refused last. A guest may live with a refusal; when it traps instead, this says why.
     refused: Option<Which>,
+    /// Whether the machine had less than the guest was allowed.
+    starved: bool,
 }
 
 impl Budget {
@@ -34,12 +36,18 @@ impl Budget {
             instances: limits.instances as usize,
             pending: 0,
             refused: None,
+            starved: false,
         }
     }
 
     /// Returns the most memory that was held at one time.
     pub(crate) fn memory_peak(&self) -> usize {
         self.memory_peak
+    }
+
+    /// Returns whether the machine had no memory that the guest was allowed to have.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved
     }
 
     /// Returns what the guest asked for last and did not get.
@@ -74,6 +82,7 @@ impl ResourceLimiter for Budget {
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         tracing::debug!(%error, "a memory did not grow");
+        self.starved |= is_of_the_machine(&error);
         self.memory = self
             .memory
             .saturating_sub(std::mem::take(&mut self.pending));
@@ -103,6 +112,7 @@ impl ResourceLimiter for Budget {
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         tracing::debug!(%error, "a table did not grow");
+        self.starved |= is_of_the_machine(&error);
         self.elements = self
             .elements
             .saturating_sub(std::mem::take(&mut self.pending));

@@ -12,7 +12,7 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::{SkillFullPre, types};
-use crate::error::{CallError, Which};
+use crate::error::{CallError, Which, is_of_the_machine};
 use crate::event::{Event, StateWrite, Usage};
 use crate::journal::cut;
 use crate::meter::{Meter, Paced};
@@ -217,6 +217,9 @@ fn explain(room: &Room, error: &wasmtime::Error) -> CallError {
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return trap(&format!("it left with exit code {}", exit.0));
+    }
+    if room.budget.is_starved() || is_of_the_machine(error) {
+        return CallError::Unavailable(format!("the machine has no room for it: {text}"));
     }
     // A guest that was refused memory mostly gives up by trapping.
     if let Some(which) = room.budget.refused() {

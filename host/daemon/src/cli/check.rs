@@ -1,24 +1,19 @@
 //! `skills check`: what a host would say of a component, before anybody serves it.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Args;
 use coworker_sandbox::Examined;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use super::examine::Said;
 use super::ui::Ui;
 use super::{Context, show, wrap};
 use crate::report::{Failure, printable};
+use crate::skills::{ExamineError, Look, this_program};
 
-/// The memory that compiling may take.
-const MEMORY: u64 = 2 << 30;
-/// The processor time that compiling may take, in seconds, all threads together.
-const CPU: u64 = 120;
+/// The processor time that compiling may take, all threads together.
+const CPU: Duration = Duration::from_secs(120);
 /// How long it may take in all. A `describe` that only waits uses no processor.
 const WALL: Duration = Duration::from_secs(180);
 
@@ -47,55 +42,33 @@ pub(super) async fn examine(file: &std::path::Path) -> Result<Examined, Failure>
     if !file.is_file() {
         return Err(Failure::usage(format!("there is no file {shown}")).hint("name a .wasm file"));
     }
-    let program = std::env::current_exe()
+    let file = std::path::absolute(file).map_err(|error| {
+        Failure::failed(format!("there is no way to {shown}")).caused_by(&error)
+    })?;
+    let program = this_program()
         .map_err(|error| Failure::internal("this program cannot find itself").caused_by(&error))?;
-    let child = Command::new(program)
-        .args([
-            "examine",
-            "--memory",
-            &MEMORY.to_string(),
-            "--cpu",
-            &CPU.to_string(),
-        ])
-        .arg(file)
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
+    let look = Look {
+        program: &program,
+        cache: None,
+        cpu: CPU,
+        wall: WALL,
+    };
     let refused = || Failure::failed(format!("{shown} cannot be served"));
-    let output = tokio::time::timeout(WALL, child)
-        .await
-        .map_err(|_| {
-            refused().cause(format!(
-                "compiling it took longer than {} s",
-                WALL.as_secs()
-            ))
-        })?
-        .map_err(|error| {
-            Failure::internal("cannot start the process that compiles").caused_by(&error)
-        })?;
-    match serde_json::from_slice(&output.stdout) {
-        Ok(Said::Ok(examined)) => Ok(*examined),
-        Ok(Said::Error(problem)) => {
+    match look.at(&file).await {
+        Ok(Ok(examined)) => Ok(examined),
+        Ok(Err(problem)) => {
             let mut failure = refused().cause(problem.what);
             failure.causes.extend(problem.causes);
             failure.hint = problem.hint;
             Err(failure)
         }
-        Err(_) => Err(refused()
-            .cause(match output.status.signal() {
-                Some(signal) => format!(
-                    "compiling it took more than {CPU} s or {} GiB (signal {signal})",
-                    MEMORY >> 30
-                ),
-                None => format!(
-                    "the process that compiles ended without an answer ({})",
-                    output.status
-                ),
-            })
+        Err(ExamineError::Broke(why)) => Err(refused()
+            .cause(format!("compiling it {why}"))
             .hint("make the component smaller, or split it")),
+        // What the machine did is no verdict.
+        Err(error) => Err(Failure::failed(format!("{shown} could not be looked at"))
+            .cause(error.to_string())
+            .hint("try again; the machine may lack memory, threads or descriptors")),
     }
 }
 

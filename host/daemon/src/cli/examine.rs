@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use clap::Args;
 use coworker_core::Limits;
 use coworker_sandbox::{Config, Examined, LoadError, Ports, Sandbox};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::report::{Exit, Failure};
+
+/// How long after the signal of its soft limit a process that does not end of it is ended, in seconds.
+const GRACE: u64 = 5;
 
 /// What to look at, and within what.
 #[derive(Debug, Args)]
@@ -24,6 +27,9 @@ pub(super) struct Options {
     /// The most processor time to use
     #[arg(long, value_name = "SECS")]
     cpu: Option<u64>,
+    /// End when standard input does, which whoever started this holds open
+    #[arg(long)]
+    attached: bool,
     /// The component
     file: PathBuf,
 }
@@ -36,6 +42,8 @@ pub(super) enum Said {
     Ok(Box<Examined>),
     /// It is none.
     Error(Problem),
+    /// The machine did not let it be looked at.
+    Unable(Problem),
 }
 
 /// Why a component is no skill.
@@ -55,8 +63,13 @@ pub(super) struct Problem {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     limit(options)?;
+    volunteer();
+    if options.attached {
+        attach()?;
+    }
     let said = match look(options)? {
         Ok(examined) => Said::Ok(Box::new(examined)),
+        Err(error) if error.may_pass() => Said::Unable(problem(&error)),
         Err(error) => Said::Error(problem(&error)),
     };
     let mut out = std::io::stdout().lock();
@@ -65,7 +78,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match said {
         Said::Ok(_) => Ok(()),
         // The parent reads the document; the words on stderr are for whoever runs this by hand.
-        Said::Error(problem) => Err(Failure {
+        Said::Error(problem) | Said::Unable(problem) => Err(Failure {
             what: problem.what,
             causes: problem.causes,
             hint: problem.hint,
@@ -81,15 +94,40 @@ fn limit(options: &Options) -> Result<(), Failure> {
     limits.extend(options.memory.map(|bytes| (Resource::Data, bytes)));
     limits.extend(options.cpu.map(|seconds| (Resource::Cpu, seconds)));
     for (resource, most) in limits {
+        // What the system allows is never raised: it would take a right that few have.
+        let allowed = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        // The signal of the soft limit on processor time says which limit it was; that of the hard one does not.
+        let grace = if resource == Resource::Cpu { GRACE } else { 0 };
         let limit = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
+            current: Some(most.min(allowed)),
+            maximum: Some(most.saturating_add(grace).min(allowed)),
         };
         setrlimit(resource, limit).map_err(|error| {
             Failure::internal("cannot limit the process that compiles").caused_by(&error)
         })?;
     }
     Ok(())
+}
+
+/// Offers this process to a system that runs out of memory: the host must not end for what a component takes.
+fn volunteer() {
+    if cfg!(target_os = "linux") {
+        // A system without this choice chooses by size, which mostly comes to the same.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    }
+}
+
+/// Ends this process as soon as whoever started it is gone: nobody would read what it finds.
+fn attach() -> Result<(), Failure> {
+    let watch = || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(Exit::Unreachable.code().into());
+    };
+    std::thread::Builder::new()
+        .name("attached".to_owned())
+        .spawn(watch)
+        .map(drop)
+        .map_err(|error| Failure::internal("cannot start a thread").caused_by(&error))
 }
 
 fn look(options: &Options) -> Result<Result<Examined, LoadError>, Failure> {
@@ -144,6 +182,7 @@ const fn code(error: &LoadError) -> &'static str {
         LoadError::WrongWorld { .. } => "wrong_world",
         LoadError::Mismatch(_) => "mismatch",
         LoadError::Invalid(_) => "invalid",
+        LoadError::Resources(_) => "resources",
         LoadError::Describe(_) => "describe",
         LoadError::Manifest(_) => "manifest",
         LoadError::Digest(_) => "digest",

@@ -1,5 +1,7 @@
 //! Shows the owner everything about one skill, as it would be approved.
 
+use std::sync::Arc;
+
 use coworker_core::approval::{
     Reason, Reviewed, Update, UpdatePolicy, changes, judge_update, tier_in_force,
 };
@@ -16,7 +18,12 @@ use super::{Skills, SkillsError};
 impl Skills {
     /// Returns everything about a skill: of the state that waits for the owner, if one does, else of the one in force.
     /// With `diff`, compares it with another skill or file, or with an earlier component by its digest.
-    pub async fn inspect(&self, name: &str, diff: Option<&str>) -> Result<Inspection, SkillsError> {
+    pub async fn inspect(
+        self: &Arc<Self>,
+        name: &str,
+        diff: Option<&str>,
+    ) -> Result<Inspection, SkillsError> {
+        self.look_again(name, false).await?;
         let state = self.state.lock().await;
         let target = state.find(name, &self.rules)?;
         let file = state

@@ -178,8 +178,11 @@ impl Skills {
         if approved.reviewed.body.is_component() {
             match state.examined.get(digest) {
                 Some(Outcome::Known(_)) => {}
-                Some(Outcome::Failed(why)) => return Some(why.clone()),
+                Some(Outcome::Failed(why) | Outcome::Broke(why)) => return Some(why.clone()),
                 None => {
+                    if let Some(delay) = state.delay(digest) {
+                        return Some(delay.why.clone());
+                    }
                     return Some("it is being compiled for this version of the host".to_owned());
                 }
             }

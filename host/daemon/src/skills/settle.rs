@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use coworker_core::Digest;
 
-use super::examine::ExamineError;
 use super::scan::{Found, Scan};
-use super::state::{File, Outcome, Standing, State};
+use super::state::{File, Standing, State};
 use super::text::Candidate;
-use super::{HOST, Skills, SkillsError};
+use super::{Skills, SkillsError};
 use crate::clock;
-use crate::store::{Approve, ExaminedRow, VisibilityRow};
+use crate::store::{Approve, VisibilityRow};
 
 impl State {
     /// Takes over what a look found. `named` are the places that the owner named at the start, which consents to show
@@ -39,8 +38,6 @@ impl State {
         self.files
             .retain(|_, file| file.found.is_some() || file.record != Default::default());
         self.ignored = scan.ignored;
-        // What failed for reasons of ours may work by now.
-        self.unable.clear();
     }
 
     /// Returns a file as the last look read it.
@@ -133,7 +130,7 @@ impl Skills {
     }
 
     /// Has a component examined, beside everything else.
-    fn compile(self: &Arc<Self>, state: &mut State, digest: Digest) {
+    pub(crate) fn compile(self: &Arc<Self>, state: &mut State, digest: Digest) {
         state.compiling.insert(digest);
         self.busy.send_modify(|busy| *busy += 1);
         let skills = self.clone();
@@ -146,53 +143,6 @@ impl Skills {
                 .busy
                 .send_modify(|busy| *busy = busy.saturating_sub(1));
         });
-    }
-
-    async fn examined(self: &Arc<Self>, digest: Digest) {
-        // The semaphore is never closed.
-        let _place = self.compilers.acquire().await;
-        let looked = self.examiner.examine(&self.vault.path(&digest)).await;
-        let (outcome, stored) = match looked {
-            Ok(examined) if examined.digest != digest => (
-                Err("the copy that was compiled is not what was read".to_owned()),
-                None,
-            ),
-            Ok(examined) => {
-                let text = serde_json::to_string(&examined).unwrap_or_default();
-                (Ok(Outcome::Known(Arc::new(examined))), Some(Ok(text)))
-            }
-            Err(error @ (ExamineError::Refused(_) | ExamineError::Broke(_))) => {
-                tracing::warn!(digest = %digest.short(), %error, "a component cannot be served");
-                (
-                    Ok(Outcome::Failed(error.to_string())),
-                    Some(Err(error.to_string())),
-                )
-            }
-            Err(ExamineError::Unable(why)) => {
-                tracing::error!(digest = %digest.short(), why, "a component could not be examined");
-                (Err(why), None)
-            }
-        };
-        if let Some(outcome) = stored {
-            let row = ExaminedRow {
-                digest,
-                host: HOST.to_owned(),
-                outcome,
-            };
-            if let Err(error) = self.store.put_examined(row, clock::now()).await {
-                // It is found out again at the next start.
-                tracing::error!(%error, "what was found out about a component is not recorded");
-            }
-        }
-        let mut state = self.state.lock().await;
-        state.compiling.remove(&digest);
-        match outcome {
-            Ok(outcome) => drop(state.examined.insert(digest, outcome)),
-            Err(why) => drop(state.unable.insert(digest, why)),
-        }
-        if let Err(error) = self.settle(&mut state).await {
-            tracing::error!(%error, "skills could not be brought up to date");
-        }
     }
 
     /// Removes copies that nothing needs any more. Only for who holds the scanner, so that nothing is copied meanwhile.

@@ -8,12 +8,16 @@ use coworker_core::approval::{Reviewed, Update, judge_update};
 use coworker_core::{Body, Digest, Entry, PrivateTexts, SkillName};
 use coworker_sandbox::Examined;
 
+use tokio::time::Instant;
+
 use super::rules::Rules;
 use super::scan::{Found, Snapshot};
 use super::text::{self, Candidate, Wishes};
 use super::wrap::private_in_cards;
 use crate::store::{ApprovalRecords, FileRow, VisibilityRow};
 
+/// In how many starts a look may break off, where the machine may be to blame, before the component is.
+pub(crate) const BREAKS: u32 = 3;
 /// How many private lines in cards the owner is told of; `wrap` tells all.
 const LINES: usize = 3;
 
@@ -24,6 +28,19 @@ pub(crate) enum Outcome {
     Known(Arc<Examined>),
     /// None, and why.
     Failed(String),
+    /// It broke the process that looked, and is looked at again where the owner asks for it.
+    Broke(String),
+}
+
+/// Why a component could not be looked at, and when it is again.
+#[derive(Debug, Clone)]
+pub(crate) struct Delay {
+    /// Why, for the owner.
+    pub(crate) why: String,
+    /// How many looks of this run ended so.
+    pub(crate) looks: u32,
+    /// When to look again; none leaves it to the next start and the owner.
+    pub(crate) again: Option<Instant>,
 }
 
 /// One file.
@@ -46,7 +63,9 @@ pub(crate) struct State {
     pub(crate) ignored: Vec<(String, String)>,
     pub(crate) examined: HashMap<Digest, Outcome>,
     /// Components that could not be looked at for reasons of ours.
-    pub(crate) unable: HashMap<Digest, String>,
+    pub(crate) delayed: HashMap<Digest, Delay>,
+    /// In how many earlier starts looks at a component broke off.
+    pub(crate) broke: HashMap<Digest, u32>,
     pub(crate) compiling: HashSet<Digest>,
     pub(crate) visible: BTreeMap<(String, SkillName), VisibilityRow>,
     pub(crate) names: HashMap<String, String>,
@@ -76,6 +95,13 @@ pub(crate) enum Standing {
     Waits(Box<Candidate>, Vec<String>),
 }
 
+impl Delay {
+    /// Returns whether it is time for another look.
+    fn is_over(&self) -> bool {
+        self.again.is_some_and(|again| again <= Instant::now())
+    }
+}
+
 impl State {
     /// Takes over what is on record.
     pub(crate) fn load(records: ApprovalRecords, host: &str) -> Self {
@@ -90,6 +116,11 @@ impl State {
                     Ok(examined) => Outcome::Known(Arc::new(examined)),
                     Err(_) => continue,
                 },
+                Err(_) if (1..BREAKS).contains(&row.broke) => {
+                    state.broke.insert(row.digest, row.broke);
+                    continue;
+                }
+                Err(why) if row.broke > 0 => Outcome::Broke(why),
                 Err(why) => Outcome::Failed(why),
             };
             state.examined.insert(row.digest, outcome);
@@ -191,12 +222,19 @@ impl State {
     fn component(&self, digest: &Digest) -> Result<Arc<Examined>, Standing> {
         match self.examined.get(digest) {
             Some(Outcome::Known(examined)) => Ok(examined.clone()),
-            Some(Outcome::Failed(why)) => Err(Standing::Broken(why.clone())),
-            None => Err(match self.unable.get(digest) {
-                Some(why) => Standing::Broken(why.clone()),
+            Some(Outcome::Failed(why) | Outcome::Broke(why)) => Err(Standing::Broken(why.clone())),
+            None => Err(match self.delay(digest) {
+                Some(delay) => Standing::Broken(delay.why.clone()),
                 None => Standing::Compiling("it is being compiled".to_owned()),
             }),
         }
+    }
+
+    /// Returns why a component is not being looked at, if it waits for another look.
+    pub(crate) fn delay(&self, digest: &Digest) -> Option<&Delay> {
+        self.delayed
+            .get(digest)
+            .filter(|_| !self.compiling.contains(digest))
     }
 
     /// Returns whether another file that is there was approved with a skill of that name.
@@ -260,7 +298,7 @@ impl State {
         wanted.retain(|digest| {
             !self.examined.contains_key(digest)
                 && !self.compiling.contains(digest)
-                && !self.unable.contains_key(digest)
+                && self.delayed.get(digest).is_none_or(Delay::is_over)
         });
         wanted
     }

@@ -11,6 +11,7 @@ mod package;
 mod real;
 mod texts;
 mod updates;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,12 +29,17 @@ use crate::store::StoreOptions;
 #[derive(Debug, Default)]
 struct Reader {
     looks: AtomicUsize,
+    /// What comes of every look while it is there.
+    trouble: Mutex<Option<ExamineError>>,
 }
 
 #[async_trait]
 impl Examiner for Reader {
     async fn examine(&self, file: &Path) -> Result<Examined, ExamineError> {
         self.looks.fetch_add(1, Ordering::Relaxed);
+        if let Some(trouble) = self.trouble.lock().unwrap().clone() {
+            return Err(trouble);
+        }
         let bytes = std::fs::read(file).map_err(|error| ExamineError::Unable(error.to_string()))?;
         if bytes.starts_with(b"bomb") {
             return Err(ExamineError::Broke("ended with signal 9".to_owned()));

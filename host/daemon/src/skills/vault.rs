@@ -48,12 +48,23 @@ impl Vault {
 
     /// Returns where a copy is.
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
-        let approved = self.approved(digest);
-        if approved.is_file() {
-            approved
+        let staged = self.staged(digest);
+        if staged.is_file() {
+            staged
         } else {
-            self.staged(digest)
+            self.approved(digest)
         }
+    }
+
+    /// Returns whether the copy holds the bytes that it is named after. One that a full disk or a power cut left
+    /// behind does not: it is removed, and the file is read again.
+    pub(crate) fn is_whole(&self, digest: &Digest) -> bool {
+        let path = self.path(digest);
+        let is_whole = self.read_from(&path, digest).is_ok();
+        if !is_whole && path == self.staged(digest) {
+            let _ = std::fs::remove_file(path);
+        }
+        is_whole
     }
 
     /// Keeps a copy for as long as a file holds these bytes.
@@ -135,13 +146,13 @@ impl Vault {
         self.read_from(&self.approved(digest), digest)
     }
 
-    /// Removes copies that nothing needs: approved ones not in `approved`, others not in `staged`.
+    /// Removes copies that nothing needs: those that are neither in `approved` nor in `staged`. A copy that was approved
+    /// once is also the one that a file's bytes are examined from, until something else holds them.
     pub(crate) fn sweep(&self, approved: &HashSet<Digest>, staged: &HashSet<Digest>) {
         for (name, path) in entries(&self.home.approved()) {
-            if name
-                .parse()
-                .is_ok_and(|digest: Digest| !approved.contains(&digest))
-            {
+            if name.parse().is_ok_and(|digest: Digest| {
+                !approved.contains(&digest) && !staged.contains(&digest)
+            }) {
                 let _ = std::fs::remove_dir_all(path);
             }
         }

@@ -31,6 +31,12 @@ CREATE TABLE visibility (
 CREATE TABLE served_name (skill TEXT PRIMARY KEY, file TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// Counts looks that broke off. A failure on record from before may be the machine's: each is looked at once more.
+pub(super) const BROKEN_OFF: &str = "
+ALTER TABLE examined ADD COLUMN broke INTEGER NOT NULL DEFAULT 0;
+DELETE FROM examined WHERE failure IS NOT NULL;
+";
+
 /// What a component was found to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExaminedRow {
@@ -40,6 +46,8 @@ pub struct ExaminedRow {
     pub host: String,
     /// What it is, or why it is nothing; as JSON text.
     pub outcome: Result<String, String>,
+    /// In how many starts of the host the look broke off instead of ending with a verdict.
+    pub broke: u32,
 }
 
 /// One recorded approval of one file.
@@ -120,7 +128,7 @@ impl Store {
             Ok(ApprovalRecords {
                 examined: rows(
                     c,
-                    "SELECT digest, host, found, failure FROM examined",
+                    "SELECT digest, host, found, failure, broke FROM examined",
                     examined_at,
                 )?,
                 files: files(c)?,
@@ -145,9 +153,9 @@ impl Store {
                 Err(failure) => (None, Some(failure)),
             };
             c.prepare_cached(
-                "INSERT OR REPLACE INTO examined (digest, host, found, failure, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO examined (digest, host, found, failure, broke, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![row.digest.as_bytes(), row.host, found, failure, at.0])?;
+            .execute(params![row.digest.as_bytes(), row.host, found, failure, row.broke, at.0])?;
             c.prepare_cached(
                 "DELETE FROM examined WHERE digest IN (SELECT digest FROM examined \
                  WHERE digest NOT IN (SELECT digest FROM approval) ORDER BY at DESC LIMIT -1 OFFSET ?1)",
@@ -355,6 +363,7 @@ fn examined_at(row: &Row<'_>) -> rusqlite::Result<ExaminedRow> {
         digest,
         host: row.get(1)?,
         outcome,
+        broke: row.get(4)?,
     })
 }
 

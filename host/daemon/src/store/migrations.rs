@@ -10,11 +10,11 @@ use super::{
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
-const APPLICATION: i32 = 0x6377_6873;
+pub(super) const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 10] {
+fn steps() -> [String; 11] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -44,7 +44,38 @@ fn steps() -> [String; 10] {
         guarding::TABLES.to_owned(),
         usage::MEASURED.to_owned(),
         guarding::MODES.to_owned(),
+        approvals::BROKEN_OFF.to_owned(),
     ]
+}
+
+/// Refuses a database that is not ours or newer than we are. Writes nothing.
+pub(super) fn refuse_others(
+    connection: &Connection,
+    path: Option<PathBuf>,
+) -> Result<(), StoreError> {
+    version(connection, path, &steps()).map(drop)
+}
+
+/// Returns the version of a database of ours, and the one that these steps lead to.
+fn version(
+    connection: &Connection,
+    path: Option<PathBuf>,
+    steps: &[String],
+) -> Result<(u32, u32), StoreError> {
+    let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let fresh = found == 0 && application == 0 && tables == 0;
+    if !fresh && application != APPLICATION {
+        return Err(StoreError::Foreign(path.unwrap_or_default()));
+    }
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    Ok((found, known))
 }
 
 /// Migrates the database, all steps in one transaction.
@@ -57,20 +88,8 @@ fn migrate_with(
     path: Option<PathBuf>,
     steps: &[String],
 ) -> Result<(), StoreError> {
-    let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let application: i32 =
-        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let fresh = found == 0 && application == 0 && tables == 0;
-    if !fresh && application != APPLICATION {
-        return Err(StoreError::Foreign(path.unwrap_or_default()));
-    }
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
+    let (found, known) = version(&transaction, path, steps)?;
     let start = usize::try_from(found).unwrap_or(usize::MAX);
     if start == steps.len() {
         return Ok(());

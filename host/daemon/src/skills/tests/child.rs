@@ -27,7 +27,7 @@ async fn look(script: &str) -> Result<Examined, ExamineError> {
 #[tokio::test]
 async fn a_child_that_dies_condemns_the_component() {
     for script in [
-        "kill -9 $$",
+        "kill -SEGV $$",
         "kill -XCPU $$",
         "echo thread panicked >&2; exit 101",
         "echo nonsense",
@@ -38,6 +38,39 @@ async fn a_child_that_dies_condemns_the_component() {
             "{script}: {looked:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_child_that_the_machine_ends_does_not_condemn_the_component() {
+    for script in [
+        "kill -9 $$",
+        "echo 'failed to spawn thread: Os { code: 11, kind: WouldBlock }' >&2; exit 101",
+        r#"echo '{"unable": {"code": "resources", "what": "no memory"}}'; exit 1"#,
+    ] {
+        let looked = look(script).await;
+        assert!(
+            matches!(looked, Err(ExamineError::Ended(_))),
+            "{script}: {looked:?}"
+        );
+    }
+    for script in ["kill -TERM $$", "kill -INT $$", "kill -HUP $$"] {
+        let looked = look(script).await;
+        assert!(
+            matches!(looked, Err(ExamineError::Unable(_))),
+            "{script}: {looked:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_child_has_a_process_group_of_its_own_and_its_last_words_are_kept() {
+    let script = "head -c 9000 /dev/zero >&2; echo >&2; cut -d' ' -f5 /proc/$$/stat >&2; exit 4";
+    let group = look(script).await;
+    let Err(ExamineError::Unable(group)) = group else {
+        panic!("{group:?}");
+    };
+    let ours = rustix::process::getpgrp().as_raw_nonzero().to_string();
+    assert_ne!(group, ours);
 }
 
 #[tokio::test]

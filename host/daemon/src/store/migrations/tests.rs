@@ -9,7 +9,7 @@ use super::*;
 
 /// What each step was when it was released. A step that differs from its line was changed, and databases that took it are
 /// no longer those that a new one is: put the step back, and make the change in a step of its own.
-const RELEASED: [&str; 10] = [
+const RELEASED: [&str; 11] = [
     "3495d714b215c249fffdd6fd0afdd429e8916f6f830e9ddeab79e494d9a89b42",
     "f6a0910414a37cc25bbcafc28a47deaea3f8704d201f0ce8d79d231404d81488",
     "cdaf930d1f1f4d22b31603318e5c783e8af243380efe44987d4a774eb3c2ea92",
@@ -20,6 +20,7 @@ const RELEASED: [&str; 10] = [
     "23e0a88299c7396efbcfd326a27036e9163398a9b41780516d1f7adc2da9fa94",
     "b0a70a04864f24c09f265c69fec9bc9295a9eb7115f31bba37316fcf7c2d0c29",
     "3a0d7f28664860114ec104932adbde75e68ea82528f713341035f83ccd0a5f53",
+    "583440ac38953712e098735bb4c2260a361ad7202a319ce6b70fcade0174e3f7",
 ];
 
 const NOW: i64 = 1_000_000_000_000_000;
@@ -186,6 +187,26 @@ async fn a_database_of_every_version_opens_with_all_that_is_in_it() {
         let store = Store::open(&path, StoreOptions::default()).expect("it opens");
         store.close().await.expect("an orderly end");
     }
+}
+
+#[tokio::test]
+async fn a_verdict_that_may_have_been_the_machines_is_found_again_after_an_update() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("host.db");
+    let old = of_version(&path, 10);
+    let put =
+        "INSERT INTO examined (digest, host, found, failure, at) VALUES (?1, '0.1.0', ?2, ?3, 0)";
+    let failure = "compiling it ended with signal 2; it is not tried again until the file changes";
+    let (good, bad) = (Digest::of(b"good"), Digest::of(b"bad"));
+    old.execute(put, params![good.as_bytes(), "{}", None::<String>])
+        .expect("a verdict");
+    old.execute(put, params![bad.as_bytes(), None::<String>, failure])
+        .expect("a verdict");
+    drop(old);
+    let store = Store::open(&path, StoreOptions::default()).expect("it migrates");
+    let rows = store.approvals().await.expect("rows").examined;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((rows[0].digest, rows[0].broke), (good, 0));
 }
 
 /// Returns everything that a database is made of.
