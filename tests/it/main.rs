@@ -35,6 +35,7 @@ mod peer;
 mod refusals;
 mod release;
 mod sealed;
+mod store_trouble;
 mod support;
 mod swap;
 mod terminal;

@@ -75,6 +75,11 @@ impl Asks {
         waiter.is_some_and(|waiter| waiter.send(answer).is_ok())
     }
 
+    /// Lets those go who wait for this peer: it will not answer.
+    pub fn give_up(&self, peer: &PeerId) {
+        self.lock().retain(|(asked, _), _| asked != peer);
+    }
+
     /// Waits for the answer to a question from now on. Call before asking.
     pub fn expect(&self, peer: &PeerId, correlation: &str) -> Expected<'_> {
         let (sender, answer) = oneshot::channel();

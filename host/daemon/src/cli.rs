@@ -208,10 +208,19 @@ fn perform(context: &Context, command: Command) -> Result<(), Failure> {
     }
     let runtime = crate::tasks::runtime()
         .map_err(|error| Failure::new(Exit::Internal, "cannot start").caused_by(&error))?;
+    refuse_to_die_of_large_files(&runtime);
     let ended = runtime.block_on(dispatch(context, command));
     // Whoever leaves at once does not wait for a thread that still compiles.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended
+}
+
+/// Has a write beyond the system's limit on files fail, as on a full disk, where it would end this process.
+fn refuse_to_die_of_large_files(runtime: &tokio::runtime::Runtime) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _guard = runtime.enter();
+    // Listening is enough, for as long as the process lives; where that fails, the system's way stays.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {

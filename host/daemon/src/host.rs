@@ -11,8 +11,9 @@ mod opened;
 mod people;
 mod report;
 mod shelf;
+mod trouble;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -126,6 +127,8 @@ pub struct Host {
     lines: Mutex<Lines<Waiting>>,
     busy: Mutex<HashMap<PeerId, Instant>>,
     running: Mutex<HashMap<TaskId, (PeerId, CancellationToken)>>,
+    /// What the store's trouble kept from its end, to be taken up when that is over.
+    stalled: Mutex<HashSet<TaskId>>,
     /// Held for as long as the host lives: two processes never read one inbox.
     _lock: HomeLock,
 }
@@ -170,7 +173,7 @@ impl Host {
         })?;
         let program = match options.program {
             Some(program) => program,
-            None => std::env::current_exe().map_err(|error| {
+            None => crate::skills::this_program().map_err(|error| {
                 Failure::internal("this program cannot find itself").cause(error.to_string())
             })?,
         };
@@ -233,6 +236,7 @@ impl Host {
             asks: Asks::default(),
             busy: Mutex::default(),
             running: Mutex::default(),
+            stalled: Mutex::default(),
             _lock: lock,
             home,
             config,
@@ -259,6 +263,7 @@ impl Host {
             .spawn(crate::inbox::run(self.clone(), link.inbox));
         self.intake.spawn(crate::perform::run(self.clone()));
         self.intake.spawn(crate::server::housekeeping(self.clone()));
+        self.intake.spawn(trouble::tend(self.clone()));
         if let Some(network) = &self.network {
             let reached = follow(network.watch(), self.outbox.clone(), self.intake.clone());
             self.intake.spawn(reached);
@@ -266,21 +271,29 @@ impl Host {
         Ok(())
     }
 
-    /// Puts requests of earlier runs back into their lines: first those that had started when the host died.
+    /// Puts requests of earlier runs back into their lines.
     async fn restore(&self) -> Result<(), StoreError> {
+        self.restore_those(|_| true).await
+    }
+
+    /// Puts requests on disk back into their lines: first those that had started when the host died or the store failed.
+    async fn restore_those(&self, wanted: impl Fn(&TaskId) -> bool) -> Result<(), StoreError> {
         use crate::perform::What;
-        for row in self.store.running().await? {
+        let (running, queued) = (self.store.running().await?, self.store.queued().await?);
+        let running = running.into_iter().map(|row| {
             debug_assert_eq!(row.state, TaskState::Running);
-            let waiting = Waiting::stored(row.task, What::Interrupted(row.digest), row.expires);
-            let tier = self.trust.tier(&row.peer);
-            self.lines()
-                .restore(&row.peer, tier, waiting, row.size.len());
-        }
-        for row in self.store.queued().await? {
-            let waiting = Waiting::stored(row.task, What::First, row.expires);
-            let tier = self.trust.tier(&row.peer);
-            self.lines()
-                .restore(&row.peer, tier, waiting, row.size.len());
+            let what = What::Interrupted(row.digest);
+            (row.peer, row.task, what, row.expires, row.size)
+        });
+        let queued = queued
+            .into_iter()
+            .map(|row| (row.peer, row.task, What::First, row.expires, row.size));
+        for (peer, task, what, expires, size) in running.chain(queued) {
+            if wanted(&task) {
+                let waiting = Waiting::stored(task, what, expires);
+                let tier = self.trust.tier(&peer);
+                self.lines().restore(&peer, tier, waiting, size.len());
+            }
         }
         self.wake.notify_one();
         Ok(())

@@ -79,7 +79,10 @@ pub async fn run(host: Arc<Host>, mut inbox: mpsc::Receiver<Inbound>) {
     // What comes while a commit is under way joins the next one, and does not wait to be looked at until then.
     let confirm = async {
         while let Some(given) = given.recv().await {
-            confirm(&host, given).await;
+            if let Err(error) = confirm(&host, given).await {
+                // The owner hears of the store's trouble once, and not with every message.
+                tracing::debug!(%error, "a message could not be stored and is delivered again");
+            }
         }
     };
     tokio::join!(read, confirm);
@@ -140,32 +143,28 @@ enum Given<'a> {
     Answer(Result<Later<bool>, StoreError>, oneshot::Sender<Kept>),
 }
 
-/// Takes a message in, and returns the task that it became.
-pub(crate) async fn take(host: &Host, message: Inbound) -> Option<TaskId> {
-    let given = give(host, message).await?;
-    confirm(host, given).await
+/// Takes a message in, and returns the task that it became. The store's trouble is for whoever gave the message.
+pub(crate) async fn take(host: &Host, message: Inbound) -> Result<Option<TaskId>, StoreError> {
+    match give(host, message).await {
+        Some(given) => confirm(host, given).await,
+        None => Ok(None),
+    }
 }
 
 /// Waits until a message is on disk, tells the transport, and puts a request into its line. The store's trouble leaves
 /// the message with the transport: without a confirmation it is delivered again.
-async fn confirm(host: &Host, given: Given<'_>) -> Option<TaskId> {
-    let confirmed = async {
-        match given {
-            Given::Request(candidate, stored) => {
-                let accepted = stored?.kept().await?;
-                Ok(Some(keep(host, *candidate, accepted)))
-            }
-            Given::Answer(stored, kept) => {
-                stored?.kept().await?;
-                let _ = kept.send(Kept::Done);
-                Ok(None)
-            }
+async fn confirm(host: &Host, given: Given<'_>) -> Result<Option<TaskId>, StoreError> {
+    match given {
+        Given::Request(candidate, stored) => {
+            let accepted = stored?.kept().await?;
+            Ok(Some(keep(host, *candidate, accepted)))
         }
-    };
-    confirmed.await.unwrap_or_else(|error: StoreError| {
-        tracing::error!(%error, "a message could not be stored");
-        None
-    })
+        Given::Answer(stored, kept) => {
+            stored?.kept().await?;
+            let _ = kept.send(Kept::Done);
+            Ok(None)
+        }
+    }
 }
 
 /// Gives a message to the store if it is to be kept. Everything else is dealt with here; a bad one affects itself only.

@@ -154,7 +154,9 @@ async fn turn(host: Arc<Host>, peer: PeerId, waiting: Waiting) {
         // The owner took the peer's tasks back while this one ran: its answer is not wanted.
         Err(StoreError::NotOpen) => tracing::debug!(%task, "a task was cancelled"),
         Err(error) => {
-            tracing::error!(%task, %error, "a task could not be finished; it is taken up again after a restart");
+            host.stall(&peer, task, &error);
+            // Who waits at this machine need not wait until its time is over.
+            host.asks.give_up(&peer);
         }
     }
 }

@@ -2,7 +2,6 @@
 //! What a caller was told is on disk. It holds no policy: who may do what is decided before anything gets here.
 
 use std::fmt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,8 +24,12 @@ mod db;
 mod deaths;
 mod delegated;
 mod error;
+mod file;
+mod frames;
 mod guarding;
+mod health;
 mod inbox;
+mod integrity;
 mod invites;
 mod known;
 mod logs;
@@ -53,7 +56,9 @@ pub use db::Db;
 pub use delegated::{Delegate, DelegatedRow, DelegatedState};
 pub use error::StoreError;
 pub use guarding::{BarRow, RejectionRow, ShownRow};
+pub use health::Trouble;
 pub use inbox::{Accepted, Arrival, Finish, QueuedRow, Recorded, Sent};
+pub use integrity::Coverage;
 pub use invites::{InviteRow, Redeemed, Unredeemed};
 pub use logs::{LogLevel, LogRow};
 pub use outbox::{Delivery, OutRow, Pending};
@@ -82,6 +87,8 @@ pub struct StoreOptions {
     pub answers: Duration,
     /// What was said is kept under this.
     pub seal: Option<Seal>,
+    /// How long the look at the database at the start may take.
+    pub check: Duration,
 }
 
 impl Default for StoreOptions {
@@ -92,6 +99,8 @@ impl Default for StoreOptions {
             max_size: None,
             answers: Duration::from_secs(24 * 3_600),
             seal: None,
+            // The owner waits for the first line that a start prints.
+            check: Duration::from_millis(40),
         }
     }
 }
@@ -110,10 +119,14 @@ struct Shared {
     next_out: AtomicI64,
     answers: Duration,
     along: Arc<Along>,
+    health: Arc<Health>,
+    /// Whether the database was made at this start though there had been one.
+    is_anew: bool,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 use along::Along;
+use health::Health;
 use thread::{Job, Order};
 use wal::Room;
 
@@ -134,24 +147,15 @@ impl Store {
     ///
     /// Tasks that were running when the last process died are counted as one death of each component they ran.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        // Ours alone from the first byte; the files beside it get the mode that it has. That it cannot be made is told
-        // by the next line.
-        let _ = std::fs::OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
-        let connection = Connection::open(path).map_err(|source| StoreError::Open {
-            path: path.to_owned(),
-            source: Arc::new(source),
-        })?;
-        Self::launch(connection, Some(path.to_owned()), &options)
+        let is_anew = file::prepare(path)?;
+        let connection = file::open(path)?;
+        Self::launch(connection, Some(path.to_owned()), is_anew, &options)
     }
 
     /// Opens an empty store in memory: the store of tests, with the same code and nothing to clean up.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory()?;
-        Self::launch(connection, None, &StoreOptions::default())
+        Self::launch(connection, None, false, &StoreOptions::default())
     }
 
     /// Runs a write. Resolves only after the commit: what it returned survives the power plug.
@@ -222,6 +226,11 @@ impl Store {
         ended
     }
 
+    /// Returns whether the database was made at this start though there had been one.
+    pub fn is_anew(&self) -> bool {
+        self.shared.is_anew
+    }
+
     async fn give(&self, order: Order) -> Result<(), StoreError> {
         self.orders
             .send(order)
@@ -236,6 +245,7 @@ impl Store {
     fn launch(
         connection: Connection,
         path: Option<PathBuf>,
+        is_anew: bool,
         options: &StoreOptions,
     ) -> Result<Self, StoreError> {
         prepare(&connection, path.clone(), options)?;
@@ -244,10 +254,11 @@ impl Store {
         let db = Db::new(connection);
         let (orders, waiting) = mpsc::channel(WAITING);
         let (along, log) = (Arc::<Along>::default(), Room::beside(path.as_deref()));
-        let theirs = along.clone();
+        let health = Arc::<Health>::default();
+        let theirs = (along.clone(), health.clone());
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || thread::serve(db, waiting, &theirs, log))
+            .spawn(move || thread::serve(db, waiting, &theirs.0, &theirs.1, log))
             .map_err(|error| StoreError::Thread(Arc::new(error)))?;
         Ok(Self {
             orders,
@@ -255,6 +266,8 @@ impl Store {
                 next_out: AtomicI64::new(next_out),
                 answers: options.answers,
                 along,
+                health,
+                is_anew,
                 thread: std::sync::Mutex::new(Some(thread)),
             }),
         })
@@ -274,9 +287,13 @@ fn prepare(
     options: &StoreOptions,
 ) -> Result<(), StoreError> {
     connection.busy_timeout(options.patience)?;
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(StoreError::ReadOnly(None));
+    }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // One process only: the lock is held for as long as the file is open, and needs no shared memory.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    migrations::refuse_others(connection, path.clone())?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -291,6 +308,7 @@ fn prepare(
     }
     // What is only in memory stays there, however much it is.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    integrity::check_at_start(connection, options.check)?;
     migrations::migrate(connection, path)?;
     sealed::prepare(connection, options.seal.clone())
 }

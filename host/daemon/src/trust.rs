@@ -293,22 +293,25 @@ impl Trust {
 
     /// Grants a waiting request. The tier only rises.
     pub async fn grant(&self, id: &str) -> Result<(PeerRow, TrustRequestRow), Failure> {
-        let request = self.take(id).await?;
+        let requests = self.store.trust_requests().await?;
+        let Some(request) = requests.into_iter().find(|request| request.id == id) else {
+            return Err(no_request(id));
+        };
+        // The request goes last: whatever fails before, it still waits.
         let row = self
             .change(&request.peer, |row| {
                 row.blocked = false;
                 row.tier = row.tier.max(request.requested);
             })
             .await?;
+        self.store.take_trust_request(id).await?;
         Ok((row, request))
     }
 
     /// Takes a waiting request off the list.
     pub async fn take(&self, id: &str) -> Result<TrustRequestRow, Failure> {
-        self.store.take_trust_request(id).await?.ok_or_else(|| {
-            Failure::failed(format!("no trust request {id:?} waits"))
-                .hint("run `coworker-host trust requests` to see those that do")
-        })
+        let taken = self.store.take_trust_request(id).await?;
+        taken.ok_or_else(|| no_request(id))
     }
 
     /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether the peer may still
@@ -382,6 +385,11 @@ impl Trust {
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<PeerId, PeerRow>> {
         self.peers.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn no_request(id: &str) -> Failure {
+    Failure::failed(format!("no trust request {id:?} waits"))
+        .hint("run `coworker-host trust requests` to see those that do")
 }
 
 /// Returns what a peer sees, by what is known of it.

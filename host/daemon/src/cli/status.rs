@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ui::Ui;
+use super::ui::{Colour, Ui};
 use super::{Context, reach, show};
 use crate::control::Request;
 use crate::report::Failure;
@@ -25,6 +25,14 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
             ui.field(key, &show::text(answer, key));
         }
         ui.field("since", &show::at(answer, "ready_at"));
+        if let Some(store) = answer.get("store").filter(|store| show::has(store, "why")) {
+            let state = show::text(store, "state").replace('_', " ");
+            let told = format!("{state}: {}", show::text(store, "why"));
+            ui.field("store", &ui.paint(Colour::Bad, &told));
+            if show::has(store, "hint") {
+                ui.field("", &show::text(store, "hint"));
+            }
+        }
         if let Some(xmtp) = answer.get("xmtp").filter(|xmtp| xmtp.is_object()) {
             bridge(ui, xmtp, answer.get("node"));
         }

@@ -17,6 +17,7 @@ use crate::report::Failure;
 pub enum Request {
     /// How the host is. Answer: `{"version", "pid", "home", "name", "peer", "transport", "invite", "ready_at",
     /// "skills": {state: count}, "tasks": {"queued", "running"}, "outbox": {"waiting"}, "peers", "trust_requests",
+    /// "store": {"state": "ready", "full", "damaged", "read_only", "failing" or "closed", "why", "hint", "since_at"},
     /// "barred": skills lost by peers, "models": [{"name", "kind", "model", "key": words, "missing": why or null, "default", "priced"}]}`.
     Status {},
     /// Drain and leave. Answer, before it leaves: `{"stopping": true}`.

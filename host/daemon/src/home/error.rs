@@ -1,5 +1,6 @@
 //! Why a home cannot be used, and what to do about it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::report::{Exit, Failure};
@@ -89,7 +90,18 @@ impl HomeError {
                 "restore {} from a backup; without it, peers know this host no longer",
                 path.display()
             ),
-            Self::Io { .. } => return None,
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    "free some space on the disk of the home, and try again".to_owned()
+                }
+                ErrorKind::ReadOnlyFilesystem => {
+                    "the disk of the home is mounted read-only: mount it writable, or name another home with --home DIR".to_owned()
+                }
+                ErrorKind::PermissionDenied => {
+                    "check that the home, and the files in it, are yours".to_owned()
+                }
+                _ => return None,
+            },
         })
     }
 }

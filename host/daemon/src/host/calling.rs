@@ -89,9 +89,10 @@ impl Host {
             bytes,
             kept,
         };
-        let task = crate::inbox::take(self, message).await;
+        let task = crate::inbox::take(self, message).await?;
         match answer.within(within).await {
             Some(answer) => Ok((answer, task)),
+            None if let Some(trouble) = self.store.trouble() => Err(trouble.error.into()),
             None => Err(Failure::unreachable(format!(
                 "no answer within {} s",
                 within.as_secs_f32()

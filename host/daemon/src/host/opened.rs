@@ -50,6 +50,11 @@ impl OpenHome {
             ..StoreOptions::default()
         };
         let store = Store::open(&home.store(), options)?;
+        if store.is_anew() {
+            tracing::warn!(
+                "the home's database was gone, and a new one was made: peers, trust, approvals and whatever waited start anew"
+            );
+        }
         Ok(Self {
             home,
             config,

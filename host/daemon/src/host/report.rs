@@ -29,15 +29,17 @@ impl Host {
             skills.insert(state, (count + 1).into());
         }
         let (queued, running) = self.lines().load();
-        let waiting = self.store.pending().await?;
-        let (barred, _) = self.guards.rows().await?;
+        // A store in trouble must not keep its owner from hearing of it: what cannot be read is not known.
+        let waiting = self.store.pending().await.map(|waiting| waiting.count);
+        let barred = self.guards.rows().await.map(|(barred, _)| barred.len());
+        let requests = self.store.trust_requests().await.map(|rows| rows.len());
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "home": self.home.root(), "name": self.name,
             "peer": self.me, "transport": crate::transport::name(self.me.scheme()), "invite": self.invite(), "ready_at": self.started,
             "skills": skills, "tasks": { "queued": queued, "running": running },
-            "outbox": { "waiting": waiting.count }, "peers": self.trust.rows().len(),
-            "trust_requests": self.store.trust_requests().await?.len(), "turned_away": self.counters.value(),
-            "models": self.models.rows(), "barred": barred.len(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
+            "outbox": { "waiting": waiting.ok() }, "store": self.store_value(), "peers": self.trust.rows().len(),
+            "trust_requests": requests.ok(), "turned_away": self.counters.value(),
+            "models": self.models.rows(), "barred": barred.ok(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
         }))
     }
 
@@ -136,13 +138,9 @@ impl Host {
                 format!("{} is yours alone", self.home.root().display()),
                 None,
             ),
-            check(
-                "store",
-                true,
-                format!("{} in use", self.store.used().await?),
-                None,
-            ),
+            self.check_store().await,
         ];
+        checks.extend(self.check_disk());
         for row in self.skills.list().await {
             if let Some(reason) = row
                 .reason
@@ -175,7 +173,7 @@ impl Host {
                 checks.push(check("budget", false, detail, Some(hint)));
             }
         }
-        for (digest, deaths) in self.store.quarantined(3).await? {
+        for (digest, deaths) in self.store.quarantined(3).await.unwrap_or_default() {
             checks.push(check(
                 "quarantine",
                 false,
@@ -207,13 +205,11 @@ impl Host {
                 checks.push(check(found.what, found.is_well, found.detail, found.hint));
             }
         }
-        let waiting = self.store.pending().await?;
-        checks.push(check(
-            "outbox",
-            true,
-            format!("{} messages wait for their peers", waiting.count),
-            None,
-        ));
+        // Where this cannot be read, the check of the store says why.
+        if let Ok(waiting) = self.store.pending().await {
+            let detail = format!("{} messages wait for their peers", waiting.count);
+            checks.push(check("outbox", true, detail, None));
+        }
         Ok(checks.into())
     }
 
@@ -290,7 +286,7 @@ fn decision(row: &TaskRow) -> &'static str {
     }
 }
 
-fn check(name: &str, ok: bool, detail: String, hint: Option<String>) -> Value {
+pub(super) fn check(name: &str, ok: bool, detail: String, hint: Option<String>) -> Value {
     json!({ "check": name, "ok": ok, "detail": detail, "hint": hint })
 }
 

@@ -7,6 +7,12 @@ use rusqlite::ErrorCode;
 
 use crate::report::{Exit, Failure};
 
+/// The errors of a sync: of the file, and of its folder.
+const SYNCS: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_FSYNC,
+    rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC,
+];
+
 /// Why the store did not do what was asked. Nothing of a failed write is kept.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -19,6 +25,23 @@ pub enum StoreError {
     /// The file is not a database of ours, or it is damaged.
     #[error("the store's database is damaged or not a database")]
     Corrupt(#[source] Arc<rusqlite::Error>),
+    /// A check found damage in the database.
+    #[error("the store's database is damaged: {0}")]
+    Damaged(String),
+    /// There is less of the database than there was: an empty file, or a log without its database.
+    #[error("{} is not what it was: {why}", .path.display())]
+    Lost {
+        /// The database file.
+        path: PathBuf,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// The database may be read and not written.
+    #[error("the store's database cannot be written to")]
+    ReadOnly(#[source] Option<Arc<rusqlite::Error>>),
+    /// The disk did not write, or read, what it was told to.
+    #[error("the disk under the store's database fails")]
+    Disk(#[source] Arc<rusqlite::Error>),
     /// The file was written by a newer version.
     #[error("the store has schema version {found}; this program knows versions up to {known}")]
     Newer {
@@ -93,6 +116,30 @@ impl StoreError {
         )
     }
 
+    /// Returns in a word what is wrong with the database or its disk, where everybody who uses the store meets it.
+    pub fn trouble(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Full(_) => "full",
+            Self::Corrupt(_) | Self::Damaged(_) | Self::Lost { .. } => "damaged",
+            Self::ReadOnly(_) => "read_only",
+            Self::Disk(_) => "failing",
+            Self::Closed => "closed",
+            _ => return None,
+        })
+    }
+
+    /// Returns whether only a new start, which reads everything again, can trust the database after this. After a sync
+    /// that failed the system may have thrown away what was to be written, and the next sync would not say so.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Corrupt(_) | Self::Damaged(_) | Self::Lost { .. } => true,
+            Self::Disk(error) => error
+                .sqlite_extended_error_code()
+                .is_some_and(|code| SYNCS.contains(&code)),
+            _ => false,
+        }
+    }
+
     /// Returns what the owner can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -103,8 +150,14 @@ impl StoreError {
             Self::Busy(_) => {
                 Some("stop the other coworker-host, or whatever else has the database open")
             }
-            Self::Corrupt(_) => Some(
-                "move the database and its -wal file away together and keep them; the next start makes a new one",
+            Self::Corrupt(_) | Self::Damaged(_) | Self::Lost { .. } => Some(
+                "put a backup in its place, or move the database and its -wal file away together and keep them; the next start makes a new one, without peers, trust and approvals",
+            ),
+            Self::ReadOnly(_) => Some(
+                "check that the disk is not mounted read-only, and that the home and the files in it are yours",
+            ),
+            Self::Disk(_) => Some(
+                "look at the system's log for errors of the disk, and at limits on files (`ulimit -f`, quotas); start the host again when it is sound",
             ),
             Self::Newer { .. } => {
                 Some("use the version of coworker-host that wrote it, or a newer one")
@@ -128,6 +181,10 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full(error),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error),
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(error),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly(Some(error))
+            }
             _ => Self::Sqlite(error),
         }
     }
@@ -143,6 +200,10 @@ impl From<StoreError> for Failure {
             StoreError::Full(_)
             | StoreError::Busy(_)
             | StoreError::Corrupt(_)
+            | StoreError::Damaged(_)
+            | StoreError::Lost { .. }
+            | StoreError::ReadOnly(_)
+            | StoreError::Disk(_)
             | StoreError::Newer { .. }
             | StoreError::Sealed
             | StoreError::Foreign(_)

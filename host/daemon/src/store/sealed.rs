@@ -68,7 +68,12 @@ pub(super) fn prepare(connection: &Connection, seal: Option<Seal>) -> Result<(),
             match proof {
                 Ok((proof, true)) if proof == PROOF => Ok(()),
                 Ok((proof, false)) if proof == PROOF => write_over(connection),
-                _ => Err(StoreError::Sealed),
+                Err(error) => match StoreError::from(error) {
+                    // A disk that cannot be read says nothing about the passphrase.
+                    error if error.trouble().is_some() => Err(error),
+                    _ => Err(StoreError::Sealed),
+                },
+                Ok(_) => Err(StoreError::Sealed),
             }
         }
         (false, true) => put_under(connection),

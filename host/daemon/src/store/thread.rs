@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::{mpsc, oneshot};
 
 use super::along::Along;
+use super::health::Health;
 use super::wal::Room;
 use super::{Db, StoreError};
 
@@ -96,7 +97,15 @@ where
 }
 
 /// Serves orders until the store is closed or nobody is left who could give any.
-pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>, along: &Along, mut log: Room) {
+pub(super) fn serve(
+    db: Db,
+    mut orders: mpsc::Receiver<Order>,
+    along: &Along,
+    health: &Health,
+    mut log: Room,
+) {
+    // However this thread ends, the owner hears that the store is closed.
+    let _closed = EndNotice(health);
     let mut waiting = Vec::with_capacity(BATCH);
     let (mut careful, mut batches) = (0, 0_u32);
     loop {
@@ -108,17 +117,17 @@ pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>, along: &Along, mu
         along.join(&mut waiting);
         if came == 0 {
             along.close(&mut waiting);
-            settle(&db, &mut waiting, &mut careful);
+            settle(&db, health, &mut waiting, &mut careful);
             return;
         }
-        if let Some(reply) = settle(&db, &mut waiting, &mut careful) {
+        if let Some(reply) = settle(&db, health, &mut waiting, &mut careful) {
             orders.close();
             // What was sent before the door closed still counts.
             while orders.blocking_recv_many(&mut waiting, BATCH) > 0 {
-                settle(&db, &mut waiting, &mut careful);
+                settle(&db, health, &mut waiting, &mut careful);
             }
             along.close(&mut waiting);
-            settle(&db, &mut waiting, &mut careful);
+            settle(&db, health, &mut waiting, &mut careful);
             let ended = super::deaths::end_cleanly(&db).and_then(|()| db.close());
             let _ = reply.send(ended);
             return;
@@ -126,9 +135,19 @@ pub(super) fn serve(db: Db, mut orders: mpsc::Receiver<Order>, along: &Along, mu
     }
 }
 
+/// Says that nothing is written any more, when the thread ends.
+struct EndNotice<'a>(&'a Health);
+
+impl Drop for EndNotice<'_> {
+    fn drop(&mut self) {
+        self.0.meet(&StoreError::Closed);
+    }
+}
+
 /// Runs one batch in one transaction and answers it. Returns where to report the end, if the batch asked for it.
 fn settle(
     db: &Db,
+    health: &Health,
     waiting: &mut Vec<Order>,
     careful: &mut u32,
 ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
@@ -144,7 +163,9 @@ fn settle(
             Order::Hurry => {}
             // A read inside an open transaction sees writes that may yet be lost: it is answered with them.
             Order::Read(mut work) => {
-                let _ = work.run(db);
+                if let Err(error) = work.run(db) {
+                    health.meet(&error);
+                }
                 if open {
                     done.push(work);
                 } else {
@@ -152,8 +173,14 @@ fn settle(
                 }
             }
             Order::Write(mut work) | Order::WholeWrite(mut work) => {
+                if let Some(error) = health.forbids() {
+                    work.refuse(error);
+                    work.settle(None);
+                    continue;
+                }
                 if !open {
                     if let Err(error) = run(db, "BEGIN IMMEDIATE") {
+                        health.meet(&error);
                         work.refuse(error);
                         work.settle(None);
                         continue;
@@ -166,6 +193,7 @@ fn settle(
                     work.run(db)
                 };
                 if let Err(error) = &kept {
+                    health.meet(error);
                     work.refuse(error.clone());
                     if !alone && error.is_of_the_database() {
                         *careful = CAREFUL;
@@ -185,6 +213,10 @@ fn settle(
     }
     let lost = if open {
         let ended = run(db, "COMMIT");
+        match &ended {
+            Ok(()) => health.kept(),
+            Err(error) => health.meet(error),
+        }
         if ended.is_err() {
             if !db.is_autocommit() {
                 // The commit failed but the transaction stands; without this it would swallow the next batch.

@@ -159,6 +159,164 @@ async fn a_damaged_file_is_said_to_be_damaged() {
     );
 }
 
+/// Returns a database that holds something, closed.
+async fn written(path: &Path) -> Vec<u8> {
+    let store = open(path).expect("a store");
+    for n in 0..50 {
+        store.accept(arrival(n)).await.expect("a request");
+    }
+    store.close().await.expect("a clean end");
+    std::fs::read(path).expect("a file")
+}
+
+#[tokio::test]
+async fn whatever_page_is_damaged_the_start_says_so() {
+    const PAGE: usize = 4_096;
+    let (_dir, path) = scratch();
+    let whole = written(&path).await;
+    let patient = || StoreOptions {
+        check: Duration::from_secs(60),
+        ..impatient()
+    };
+    for page in 0..whole.len() / PAGE {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..][..PAGE].fill(0x5a);
+        std::fs::write(&path, &bytes).expect("ours");
+        let error = Store::open(&path, patient()).expect_err("damage");
+        assert_eq!(error.trouble(), Some("damaged"), "page {page}: {error:?}");
+        assert!(error.hint().is_some());
+    }
+    for length in [100, PAGE, whole.len() - PAGE, whole.len() / 2] {
+        std::fs::write(&path, &whole[..length]).expect("ours");
+        let error = Store::open(&path, patient()).expect_err("a part");
+        assert_eq!(
+            error.trouble(),
+            Some("damaged"),
+            "{length} bytes: {error:?}"
+        );
+    }
+    std::fs::write(&path, &whole).expect("ours");
+    let store = Store::open(&path, patient()).expect("whole again");
+    assert_eq!(store.queued().await.expect("rows").len(), 50);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_not_taken_for_a_new_database() {
+    let (_dir, path) = scratch();
+    let whole = written(&path).await;
+    std::fs::write(&path, "").expect("ours");
+    let error = open(&path).expect_err("nothing");
+    assert!(matches!(error, StoreError::Lost { .. }), "{error:?}");
+    assert_eq!(std::fs::metadata(&path).expect("a file").len(), 0);
+    std::fs::remove_file(&path).expect("ours");
+    let log = path.with_extension("db-wal");
+    std::fs::write(&log, &whole).expect("ours");
+    let error = open(&path).expect_err("a log alone");
+    assert!(matches!(error, StoreError::Lost { .. }), "{error:?}");
+    assert_eq!(
+        std::fs::read(&log).expect("a file"),
+        whole,
+        "it is left alone"
+    );
+    std::fs::remove_file(log).expect("ours");
+    assert!(open(&path).expect("a new one").is_anew());
+}
+
+#[tokio::test]
+async fn a_database_that_is_made_is_ours_alone_and_never_seen_half_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_dir, path) = scratch();
+    std::fs::write(
+        path.with_extension("db.new"),
+        "left by a start that was cut off",
+    )
+    .expect("ours");
+    let store = open(&path).expect("a store");
+    assert!(!store.is_anew(), "there was none before");
+    for file in [path.clone(), path.with_extension("db-wal")] {
+        let mode = std::fs::metadata(file)
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert!(!path.with_extension("db.new").exists());
+}
+
+#[tokio::test]
+async fn a_full_store_is_in_trouble_until_there_is_room() {
+    let (_dir, path) = scratch();
+    let small = StoreOptions {
+        max_size: Some(Bytes::kib(768)),
+        ..impatient()
+    };
+    let store = Store::open(&path, small).expect("a store");
+    assert!(store.trouble().is_none());
+    let mut n = 0;
+    loop {
+        let large = Arrival {
+            body: vec![b'x'; 8 << 10],
+            ..arrival(n)
+        };
+        n += 1;
+        if store.accept(large).await.is_err() {
+            break;
+        }
+    }
+    let trouble = store.trouble().expect("it is full");
+    assert_eq!(trouble.error.trouble(), Some("full"));
+    assert!(store.try_room().await.is_err());
+    let emptied = store.write(|c| Ok(c.execute("DELETE FROM request", [])?));
+    emptied.await.expect("what only frees room is done");
+    let mut health = store.watch_trouble();
+    while health.borrow_and_update().is_some() {
+        store.try_room().await.expect("there is room");
+    }
+    let tables = store.read(|c| {
+        let count = "SELECT count(*) FROM sqlite_schema WHERE name = 'room'";
+        Ok(c.query_row(count, [], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(
+        tables.await.expect("a count"),
+        0,
+        "it leaves nothing behind"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_database_that_is_known_to_be_damaged() {
+    let failures: [fn() -> rusqlite::ffi::Error; 2] = [
+        || rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        || rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC),
+    ];
+    for failure in failures {
+        let store = store();
+        let accepted = store.accept(arrival(1)).await.expect("a request");
+        assert_eq!(accepted, Accepted::Fresh);
+        let met = store.read(move |_| -> Result<(), StoreError> {
+            Err(rusqlite::Error::SqliteFailure(failure(), None).into())
+        });
+        met.await.expect_err("damage");
+        let refused = store.accept(arrival(2)).await.expect_err("damage");
+        assert!(refused.trouble().is_some(), "{refused:?}");
+        assert_eq!(store.queued().await.expect("rows").len(), 1, "it is read");
+        assert!(store.try_room().await.is_err());
+        assert!(store.trouble().is_some(), "only a new start ends it");
+    }
+}
+
+#[tokio::test]
+async fn a_check_finds_a_sound_database_whole() {
+    let (_dir, path) = scratch();
+    written(&path).await;
+    let store = open(&path).expect("a store");
+    let checked = store.check().await.expect("nothing is wrong");
+    assert!(
+        checked.of > 10 && checked.whole == checked.of,
+        "{checked:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_file_of_the_future_is_left_alone() {
     let (_dir, path) = scratch();
