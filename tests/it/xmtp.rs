@@ -1,5 +1,6 @@
 //! Hosts over XMTP: the real client, a real node, and sidecars that are not what they seem.
 
+mod backlog;
 mod bridge;
 mod carry;
 mod crash;
@@ -14,3 +15,5 @@ pub(crate) mod network;
 mod nodes;
 mod pair;
 mod replay;
+mod strange;
+pub(crate) mod strangers;

@@ -1,6 +1,6 @@
 //! What we ask other peers. An answer counts only from the peer that was asked, once, while somebody waits for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -143,6 +143,14 @@ impl Asks {
     /// Returns whether somebody waits for any answer from this peer.
     pub fn awaits(&self, peer: &PeerId) -> bool {
         self.lock().keys().any(|(asked, _)| asked == peer) || self.work().contains_key(peer)
+    }
+
+    /// Returns everybody whose answer somebody waits for.
+    pub fn awaited(&self) -> BTreeSet<PeerId> {
+        let mut peers: BTreeSet<PeerId> =
+            self.lock().keys().map(|(peer, _)| peer.clone()).collect();
+        peers.extend(self.work().keys().cloned());
+        peers
     }
 
     fn work(&self) -> std::sync::MutexGuard<'_, HashMap<PeerId, Work>> {

@@ -46,6 +46,11 @@ use crate::turns::{Bounds, Lines, PerMinute, Places, Rates};
 
 /// How long our own messages are good for: an answer may be read a week later, and a request outlives the wait for it.
 const TTL: Duration = Duration::from_secs(8 * 24 * 3_600);
+/// How often a network hears whose messages go first, where that has changed, and how many peers these may be.
+const FIRST_EVERY: Duration = Duration::from_millis(250);
+const FIRST: usize = 4_096;
+/// How long a peer goes first after it was asked something.
+const ASKED: Duration = Duration::from_secs(60);
 /// The largest message that a transport carries.
 const LARGEST_SENT: usize = 900 << 10;
 
@@ -267,6 +272,7 @@ impl Host {
         if let Some(network) = &self.network {
             let reached = follow(network.watch(), self.outbox.clone(), self.intake.clone());
             self.intake.spawn(reached);
+            self.intake.spawn(put_first(self.clone(), network.clone()));
         }
         Ok(())
     }
@@ -421,6 +427,26 @@ async fn follow(mut status: watch::Receiver<xmtp::Status>, outbox: Outbox, intak
         if status.borrow_and_update().state == xmtp::State::Ready {
             outbox.awake_all();
         }
+    }
+}
+
+/// Keeps the network told whose messages go first: those of peers that the owner trusts, and of those whom this host asked
+/// something. Everybody else shares what is left, however many they are.
+async fn put_first(host: Arc<Host>, network: xmtp::Network) {
+    let mut asked: HashMap<PeerId, Instant> = HashMap::new();
+    let mut times = tokio::time::interval(FIRST_EVERY);
+    times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = host.intake.stopped() => return,
+            _ = times.tick() => {}
+        }
+        let now = Instant::now();
+        asked.retain(|_, at| at.elapsed() < ASKED);
+        asked.extend(host.asks.awaited().into_iter().map(|peer| (peer, now)));
+        let known = host.trust.known(clock::now());
+        let peers = asked.keys().cloned().chain(known);
+        network.put_first(peers.take(FIRST).collect());
     }
 }
 

@@ -169,11 +169,16 @@ impl Trust {
 
     /// Returns every peer that somehow has tier 1 or more, by id.
     pub fn trusted(&self, now: Timestamp) -> HashSet<String> {
-        let rows = self.rows();
-        let peers = rows.into_iter().map(|row| row.peer);
-        peers
-            .filter(|peer| self.sight(peer, now).highest() >= Tier::Known)
-            .map(|peer| peer.to_string())
+        let peers = self.known(now).into_iter();
+        peers.map(|peer| peer.to_string()).collect()
+    }
+
+    /// Returns the same peers.
+    pub fn known(&self, now: Timestamp) -> Vec<PeerId> {
+        let peers = self.read();
+        let rows = peers.values();
+        rows.filter(|row| sight_of(row, now).highest() >= Tier::Known)
+            .map(|row| row.peer.clone())
             .collect()
     }
 

@@ -7,8 +7,7 @@
 //
 // It asks {"sign": TEXT} of whoever has the key of the address and takes {"do": "signature", "hex": ...}. Then it says who
 // it is, and takes further orders: "echo" sends every text back from now on; "trips" sends texts one after the other, each
-// when the one before came back; "sends" sends without waiting for what comes back; "flood" does so until "hush". It ends
-// when stdin ends.
+// when the one before came back; "sends" sends without waiting for what comes back. It ends when stdin ends.
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -27,7 +26,6 @@ ApiUrls.local = url;
 let signed;
 let client;
 let echoes = false;
-let hushed = false;
 let heard;
 
 /** Sends a text and waits until it comes back; returns how long that took. */
@@ -63,23 +61,6 @@ const orders = {
     const started = performance.now();
     for (let at = 0; at < count; at++) await dm.sendText(`${at} `.padEnd(bytes, 'x'));
     say({ ms: performance.now() - started });
-  },
-  async flood({ to, text }) {
-    hushed = false;
-    const dm = await client.conversations.createDm(to);
-    say({ floods: true });
-    let sent = 0;
-    // A node that slows a flood down does what it should.
-    while (!hushed) {
-      await dm.sendText(text.replace('$AT', `${address}-${sent}`)).then(
-        () => (sent += 1),
-        () => new Promise((resolve) => setTimeout(resolve, 10)),
-      );
-    }
-    say({ sent });
-  },
-  hush() {
-    hushed = true;
   },
 };
 

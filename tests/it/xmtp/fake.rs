@@ -72,8 +72,7 @@ impl Faked {
         faked
             .place
             .write(&format!("{library}/package.json"), package.to_string());
-        let empty =
-            "export class Client { conversations() { return { deleteMessageById: () => 1 }; } }\n";
+        let empty = "export const library = {};\nexport class Client { conversations() { return library.conversations; } }\n";
         faked.place.write(&format!("{library}/index.js"), empty);
         faked
     }

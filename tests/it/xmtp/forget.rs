@@ -11,8 +11,17 @@ use super::network::{Member, Node, node_program, sidecar};
 use crate::peer::until;
 use crate::support::{Place, holding};
 
+/// Has a member's client take in what was sent to it, of which its host hears nothing. The member must not run.
+pub(super) fn taken_in(member: &Member, node: &Node) {
+    client(member, node, &["sync"]);
+}
+
 /// Returns everything that a member's client knows of what was said. The member must not run.
 fn said(member: &Member, node: &Node) -> String {
+    client(member, node, &[])
+}
+
+fn client(member: &Member, node: &Node, more: &[&str]) -> String {
     let home = Home::open(&member.place.home()).expect("a home");
     let identity = home.identity().expect("a key");
     let key = identity.derive("coworker-host xmtp database of local v1");
@@ -23,6 +32,7 @@ fn said(member: &Member, node: &Node) -> String {
         .arg(home.xmtp().join("local/client.db3"))
         .arg(hex(&key))
         .arg(home.wallet().expect("a key").address())
+        .args(more)
         .current_dir(sidecar())
         .env_clear()
         .stdin(Stdio::null())

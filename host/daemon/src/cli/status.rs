@@ -77,6 +77,18 @@ fn bridge(ui: &Ui, xmtp: &Value, node: Option<&Value>) {
     if show::has(xmtp, "hint") {
         ui.field("", &show::text(xmtp, "hint"));
     }
+    let passed_over = xmtp.get("passed_over").and_then(Value::as_object);
+    let is_any = |count: &Value| count.as_u64() > Some(0);
+    if passed_over.is_some_and(|passed_over| passed_over.values().any(is_any)) {
+        ui.field("passed over", &counts(xmtp.get("passed_over")));
+    }
+    if xmtp.get("unread").is_some_and(is_any) {
+        let told = format!(
+            "{} conversations cannot be read",
+            show::text(xmtp, "unread")
+        );
+        ui.field("", &told);
+    }
     ui.field("wallet", &show::text(xmtp, "wallet"));
     if let Some(node) = node.filter(|node| node.is_object()) {
         let whose = if node.get("ours").and_then(Value::as_bool) == Some(true) {

@@ -189,12 +189,24 @@ impl Host {
         }
         if let Some(network) = &self.network {
             let status = network.status();
-            let detail = match &status.why {
+            let mut detail = match &status.why {
                 Some(why) => format!("{}: {}: {why}", status.env, status.state.words()),
                 None => format!("{}: {}", status.env, status.state.words()),
             };
+            let passed_over = status.passed_over.count();
+            if passed_over > 0 {
+                detail.push_str(&format!(
+                    "; {passed_over} messages could not be read and were passed over"
+                ));
+            }
             let is_well = status.state == State::Ready;
             checks.push(check("xmtp", is_well, detail, status.hint));
+            if status.unread > 0 {
+                let detail = format!("{} conversations cannot be read", status.unread);
+                let hint =
+                    "they are tried again; the sidecar's log in the home says why".to_owned();
+                checks.push(check("xmtp mail", false, detail, Some(hint)));
+            }
         }
         // Also where no network is open because something of this is missing.
         if self.config.transport() == Transport::Xmtp {

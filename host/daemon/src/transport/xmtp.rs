@@ -16,6 +16,7 @@ mod program;
 mod record;
 mod status;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use install::{Finding, InstallError, Source, examine, install, packages};
 pub use program::{INDEX, LOCK, NodeProgram, PACKAGE, RUNS, SUPPORTED, SidecarFolder};
 pub use record::Record;
-pub use status::{State, Status, Trouble};
+pub use status::{PassedOver, State, Status, Trouble};
 
 use self::bridge::Bridge;
 use self::cursor::Cursors;
@@ -49,6 +50,8 @@ pub struct Patience {
     pub silence: Duration,
     /// One message, before the sidecar counts as hung. The client itself gives up after 9 to 13 s.
     pub send: Duration,
+    /// While messages wait and none comes through, before the sidecar is started again.
+    pub stall: Duration,
 }
 
 impl Default for Patience {
@@ -58,6 +61,7 @@ impl Default for Patience {
             ping: Duration::from_secs(1),
             silence: Duration::from_secs(10),
             send: Duration::from_secs(60),
+            stall: Duration::from_secs(10),
         }
     }
 }
@@ -107,6 +111,7 @@ struct Question {
 pub struct Network {
     status: watch::Receiver<Status>,
     questions: mpsc::Sender<Question>,
+    named: Arc<watch::Sender<BTreeSet<PeerId>>>,
     wallet: String,
 }
 
@@ -124,6 +129,15 @@ impl Network {
     /// Returns the address of the host's wallet, in lower case.
     pub fn wallet(&self) -> &str {
         &self.wallet
+    }
+
+    /// Names the peers whose messages go before those of everybody else.
+    pub fn put_first(&self, peers: BTreeSet<PeerId>) {
+        self.named.send_if_modified(|named| {
+            let is_new = *named != peers;
+            *named = peers;
+            is_new
+        });
     }
 
     /// Finds who has a wallet. The network's nodes do not decide that: the inbox's own log must name the wallet, which
@@ -159,12 +173,14 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
     let known = options.record.me();
     first.inbox = known.as_ref().map(|me| me.id().to_owned());
     let (told, status) = watch::channel(first);
+    let (named, first) = watch::channel(BTreeSet::new());
     let (patience, stays) = (options.patience.first, options.stays);
     let bridge = Bridge::new(
         options,
         Cursors::new(rows),
         told,
         (outbox_out, asked),
+        first,
         inbox_in,
         tasks,
     );
@@ -180,6 +196,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
         network: Some(Network {
             status,
             questions,
+            named: Arc::new(named),
             wallet,
         }),
     })
@@ -194,7 +211,7 @@ async fn registered(
     let done = |status: &Status| match status.state {
         State::Ready | State::Missing | State::Broken | State::Stopped => true,
         State::Offline => !stays,
-        State::Starting | State::Restarting => false,
+        State::Starting | State::Restarting | State::Stalled => false,
     };
     // Whether it is done or not in time, the last status says how it is.
     let _ = tokio::time::timeout(patience, status.wait_for(done)).await;

@@ -1,10 +1,12 @@
 //! Keeps a sidecar running and carries what goes through it. One loop owns everything, so that nothing can be half done;
 //! it waits for nothing but the next event.
 
+mod credit;
 mod flow;
 mod hear;
+mod pulse;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use coworker_core::{Envelope, PeerId};
@@ -14,6 +16,8 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::credit::Credit;
+use self::pulse::Heartbeat;
 use super::cursor::{Cursors, OVERLAP_NS};
 use super::frame::{Frame, Have, LARGEST, Order};
 use super::pace::{Bucket, Queued, Queues};
@@ -25,12 +29,6 @@ use crate::clock;
 use crate::tasks::Tasks;
 use crate::transport::{Inbound, Outgoing, SendError};
 
-/// How many messages the sidecar may hand over before the host has taken the first: what a flood can put before another
-/// peer's message.
-const CREDIT: usize = 256;
-/// How much credit is given back at a time: an order for each message would be as much for the sidecar to read as the
-/// messages are.
-const CREDIT_BACK: usize = CREDIT / 8;
 /// Messages on the wire, of all peers and of one.
 const FLIGHT: usize = 64;
 const FLIGHT_OF_ONE: usize = 4;
@@ -48,10 +46,18 @@ const FORGET: Duration = Duration::from_secs(3_600);
 /// How long after the store's trouble a message is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-type Keeping = BoxFuture<'static, (PeerId, u64, bool)>;
+type Keeping = BoxFuture<'static, Settled>;
 type Waking = BoxFuture<'static, PeerId>;
 /// A group that somebody put us into, and whether we leave it.
 type Joining = BoxFuture<'static, (String, bool)>;
+
+/// What became of a message that the host was given.
+struct Settled {
+    peer: PeerId,
+    ticket: u64,
+    is_kept: bool,
+    is_named: bool,
+}
 
 /// A message on the wire.
 struct Flight {
@@ -62,11 +68,9 @@ struct Flight {
 /// A sidecar that runs, and how far we are with it.
 struct Session {
     process: Process,
-    /// Tells one sidecar's credit from the next one's.
-    number: u64,
-    /// What the host has taken since credit was last given back.
-    taken: usize,
     started: Instant,
+    /// What it has said of itself.
+    pulse: Heartbeat,
     /// It has said who it is.
     ready: bool,
     online: bool,
@@ -86,10 +90,13 @@ pub(super) struct Bridge {
     outbox: mpsc::Receiver<Outgoing>,
     questions: mpsc::Receiver<Question>,
     /// To the forwarder, which waits where this loop may not.
-    inbox: mpsc::UnboundedSender<(u64, Inbound)>,
-    forwarded: mpsc::UnboundedReceiver<u64>,
+    inbox: mpsc::UnboundedSender<Inbound>,
     session: Option<Session>,
-    sessions: u64,
+    credit: Credit,
+    /// The peers whose messages go first.
+    named: watch::Receiver<BTreeSet<PeerId>>,
+    /// Messages wait and none comes through: until one does, whatever starts anew.
+    is_stalled: bool,
     /// What ran the last sidecar, so that the next one need not look for it.
     node: Option<NodeProgram>,
     failures: u32,
@@ -117,21 +124,22 @@ impl Bridge {
         cursors: Cursors,
         status: watch::Sender<Status>,
         ends: (mpsc::Receiver<Outgoing>, mpsc::Receiver<Question>),
+        named: watch::Receiver<BTreeSet<PeerId>>,
         inbox: mpsc::Sender<Inbound>,
         tasks: &Tasks,
     ) -> Self {
         let (to_forwarder, messages) = mpsc::unbounded_channel();
-        let (credit, forwarded) = mpsc::unbounded_channel();
-        tasks.spawn(forward(messages, inbox, credit, tasks.clone()));
+        tasks.spawn(forward(messages, inbox, tasks.clone()));
         Self {
             bucket: Bucket::new(options.sends_per_5_min),
             tasks: tasks.clone(),
             outbox: ends.0,
             questions: ends.1,
             inbox: to_forwarder,
-            forwarded,
             session: None,
-            sessions: 0,
+            credit: Credit::default(),
+            named,
+            is_stalled: false,
             node: None,
             failures: 0,
             start_at: Instant::now(),
@@ -162,10 +170,10 @@ impl Bridge {
                 said = next(&mut self.session) => self.hear(said).await,
                 Some(message) = self.outbox.recv(), if self.queues.has_room() => self.line_up(message),
                 Some(question) = self.questions.recv() => self.ask(question),
-                Some(kept) = self.keeping.next() => self.settle(kept),
+                Some(settled) = self.keeping.next() => self.settle(settled),
                 Some(peer) = self.again.next() => self.want_again(&peer),
                 Some((group, leave)) = self.joining.next() => if leave { self.say(&Order::Leave { id: &group }); },
-                Some(session) = self.forwarded.recv() => self.credit(session),
+                Ok(()) = self.named.changed() => self.name(),
                 _ = ticks.tick() => self.look_at_time().await,
             }
             self.send();
@@ -203,15 +211,21 @@ impl Bridge {
                 return self.fail(Trouble::passing(why), true).await;
             }
         }
+        if let Some(trouble) = self.look_at_pulse(now) {
+            return self.fail(trouble, true).await;
+        }
+        self.give_credit(true);
         self.write_cursors().await;
         self.forget(now);
         let sending = self.queues.len() + self.flights.len();
         let slowed = self.slowed_until.filter(|until| *until > now);
         let slowed = slowed.map(|until| clock::now().after(until - now));
+        let under_way = self.credit.under_way();
         self.status.send_if_modified(|status| {
             let changed =
                 status.sending != sending || status.slowed_until_at.is_some() != slowed.is_some();
             status.sending = sending;
+            status.under_way = under_way;
             status.slowed_until_at = slowed;
             changed
         });
@@ -243,6 +257,7 @@ impl Bridge {
         let index = options.sidecar.index();
         let process = Process::start(&node.path, &index, folder, &self.tasks).await?;
         let database = options.record.database();
+        let places = self.credit.start();
         let have: BTreeMap<&str, Have<'_>> = self.cursors.restart().collect();
         process.say(&Order::Hello {
             env: options.env,
@@ -251,20 +266,27 @@ impl Bridge {
             database_key: crate::home::hex(&options.database_key),
             address: &options.wallet.address(),
             version: concat!("coworker-host/", env!("CARGO_PKG_VERSION")),
-            credit: CREDIT,
+            credit: places.all,
+            rest: places.rest,
             largest: LARGEST,
             overlap_ns: OVERLAP_NS.to_string(),
             since_ns: flow::since_ns().to_string(),
             have,
         });
         self.node = Some(node);
-        self.sessions += 1;
+        process.say(&Order::Name {
+            peers: self
+                .named
+                .borrow_and_update()
+                .iter()
+                .map(PeerId::id)
+                .collect(),
+        });
         let now = Instant::now();
         Ok(Session {
             process,
-            number: self.sessions,
-            taken: 0,
             started: now,
+            pulse: Heartbeat::new(now),
             ready: false,
             online: false,
             pinged: now,
@@ -290,7 +312,7 @@ impl Bridge {
                 false => trouble,
             }
         };
-        if session.ready && lived > PAUSES.1 {
+        if session.ready && lived > PAUSES.1 && !self.is_stalled {
             self.failures = 0;
         }
         for (_, flight) in std::mem::take(&mut self.flights) {
@@ -308,7 +330,7 @@ impl Bridge {
     }
 
     fn rest(&mut self, trouble: Trouble) {
-        let mends_itself = trouble.state == State::Restarting;
+        let mends_itself = matches!(trouble.state, State::Restarting | State::Stalled);
         let failures = if mends_itself {
             self.failures
         } else {
@@ -354,11 +376,10 @@ async fn next(session: &mut Option<Session>) -> Option<Result<Frame, String>> {
     }
 }
 
-/// Hands messages to the host in their order, and gives credit back as it takes them.
+/// Hands messages to the host in their order. As many wait as have a place.
 async fn forward(
-    mut messages: mpsc::UnboundedReceiver<(u64, Inbound)>,
+    mut messages: mpsc::UnboundedReceiver<Inbound>,
     inbox: mpsc::Sender<Inbound>,
-    credit: mpsc::UnboundedSender<u64>,
     tasks: Tasks,
 ) {
     loop {
@@ -366,14 +387,14 @@ async fn forward(
             () = tasks.stopped() => return,
             next = messages.recv() => next,
         };
-        let Some((session, message)) = next else {
+        let Some(message) = next else {
             return;
         };
         let sent = tokio::select! {
             () = tasks.stopped() => return,
             sent = inbox.send(message) => sent,
         };
-        if sent.is_err() || credit.send(session).is_err() {
+        if sent.is_err() {
             return;
         }
     }

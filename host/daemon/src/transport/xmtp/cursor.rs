@@ -7,11 +7,22 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use coworker_core::PeerId;
 
 use super::frame::Have;
+use crate::clock;
 use crate::store::CursorRow;
 
 /// How long before the latest message others may still be missing, in nanoseconds: longer than anything that mixes up the
 /// order of messages takes. The sidecar looks as far back.
 pub(super) const OVERLAP_NS: i64 = 2_000_000_000;
+
+/// How far the network's clock may be ahead of ours, in nanoseconds.
+const AHEAD_NS: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// Returns the network's time of a message, as far as it can be believed. A mark in the far future would say that the host has
+/// everything that its peer sends from now on, and nothing of it would be read again.
+pub(super) fn believable(sent_ns: i64) -> i64 {
+    let now_ns = clock::now().0.saturating_mul(1_000);
+    sent_ns.clamp(0, now_ns.saturating_add(AHEAD_NS))
+}
 
 /// A message of the network, by its id and the network's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +85,7 @@ impl Cursors {
         let confirmed = rows.into_iter().map(|row| {
             let mark = Mark {
                 id: row.message,
-                sent_ns: row.sent_ns,
+                sent_ns: believable(row.sent_ns),
             };
             (row.peer, Confirmed::new(mark))
         });
@@ -247,6 +258,22 @@ mod tests {
         assert_eq!(left, [peer(1).id(), peer(3).id()]);
         let changed = cursors.take_changed();
         assert_eq!(changed.len(), 2, "{changed:?}");
+    }
+
+    #[test]
+    fn a_mark_is_never_far_in_the_future() {
+        let row = CursorRow {
+            peer: peer(1),
+            message: "a".to_owned(),
+            sent_ns: i64::MAX,
+        };
+        let cursors = Cursors::new(vec![row]);
+        let have = cursors.have(&peer(1)).expect("a mark");
+        let sent: i64 = have.sent_ns.parse().expect("a number");
+        let now = clock::now().0 * 1_000;
+        assert!(sent > now && sent <= now + AHEAD_NS, "{sent}");
+        assert_eq!(believable(i64::MIN), 0);
+        assert_eq!(believable(now), now);
     }
 
     #[test]

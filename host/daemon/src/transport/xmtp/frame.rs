@@ -22,6 +22,7 @@ pub(super) enum Order<'a> {
         address: &'a str,
         version: &'a str,
         credit: usize,
+        rest: usize,
         largest: usize,
         overlap_ns: String,
         since_ns: String,
@@ -40,8 +41,10 @@ pub(super) enum Order<'a> {
     Resolve { id: u64, address: &'a str },
     /// Leave a group.
     Leave { id: &'a str },
-    /// There is room for so many more messages.
-    More { count: usize },
+    /// There is room for so many more messages, and for so many of these from peers that were not named.
+    More { count: usize, rest: usize },
+    /// Hand over what these peers send before what others send. Nothing else is said of them.
+    Name { peers: Vec<&'a str> },
     /// Hand over again what came from a peer and the host does not have.
     Again {
         peer: &'a str,
@@ -84,13 +87,16 @@ pub(super) enum Frame {
     Online,
     /// The network does not answer.
     Offline { why: String },
-    /// A message of a peer. Without its text if that is too large.
+    /// A message of a peer. Without its text if that is too large or cannot be read.
     Message {
         peer: String,
         id: String,
         sent_ns: String,
         size: usize,
         text: Option<String>,
+        /// Whether the sidecar counts the peer among those that were named.
+        #[serde(default)]
+        first: bool,
     },
     /// The network has a message of ours.
     Sent { id: u64 },
@@ -108,9 +114,26 @@ pub(super) enum Frame {
     /// So many messages were removed.
     Forgot { count: u64 },
     /// It lives.
-    Pong {},
+    Pong(Pulse),
     /// It cannot go on, and ends.
     Trouble { why: String },
+}
+
+/// How a sidecar that lives is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Pulse {
+    /// How many messages it has handed over.
+    pub(super) handed: u64,
+    /// How many peers have messages that wait to be handed over.
+    pub(super) waiting: usize,
+    /// How many messages it passed over because hosts do not speak in their kind.
+    pub(super) passed: u64,
+    /// How many messages the client could not take in.
+    pub(super) failed: u64,
+    /// How many conversations cannot be read now, and why one of them cannot.
+    pub(super) unread: usize,
+    pub(super) why: Option<String>,
 }
 
 /// How sending failed.
@@ -165,6 +188,8 @@ mod tests {
             r#"{"is":"online"}"#,
             r#"{"is":"failed","id":3,"kind":"rate_limited","why":""}"#,
             r#"{"is":"message","peer":"a","id":"b","sent_ns":"1","size":2,"text":null}"#,
+            r#"{"is":"pong","id":1}"#,
+            r#"{"is":"pong","id":1,"handed":3,"waiting":1,"passed":0,"failed":0,"unread":1,"why":"?"}"#,
         ] {
             Frame::read(good).expect(good);
         }

@@ -13,6 +13,8 @@ pub enum State {
     Starting,
     /// Messages come and go.
     Ready,
+    /// Messages wait, and none comes through.
+    Stalled,
     /// The sidecar runs; the network does not answer.
     Offline,
     /// The sidecar ended and is started again soon.
@@ -31,12 +33,33 @@ impl State {
         match self {
             Self::Starting => "starting",
             Self::Ready => "ready",
+            Self::Stalled => "messages wait and none comes through",
             Self::Offline => "the network does not answer",
             Self::Restarting => "waiting to restart",
             Self::Missing => "not installed",
             Self::Broken => "broken",
             Self::Stopped => "stopped",
         }
+    }
+}
+
+/// Messages that came and were passed over for good, since the host started. None of them is read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PassedOver {
+    /// Texts that are none: not UTF-8, compressed, of another version.
+    pub unreadable: u64,
+    /// Texts larger than anything that is taken.
+    pub too_large: u64,
+    /// Of kinds that hosts do not speak in: reactions, attachments, receipts, changes of a conversation.
+    pub other_kinds: u64,
+    /// What the client could not take in.
+    pub failed: u64,
+}
+
+impl PassedOver {
+    /// Returns how many there are.
+    pub const fn count(&self) -> u64 {
+        self.unreadable + self.too_large + self.other_kinds + self.failed
     }
 }
 
@@ -79,6 +102,14 @@ pub struct Status {
     pub restarts: u64,
     /// Messages that wait to be sent, or for the network to confirm them.
     pub sending: usize,
+    /// What came and was passed over.
+    pub passed_over: PassedOver,
+    /// Peers with messages that wait to be handed to the host.
+    pub waiting: usize,
+    /// Messages that the host was handed and is not done with.
+    pub under_way: usize,
+    /// Conversations that the client cannot read now. Each is tried again; the others are not held back.
+    pub unread: usize,
     /// Until when the network, or our own bucket, lets nothing through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slowed_until_at: Option<Timestamp>,
@@ -101,6 +132,10 @@ impl Status {
             pid: None,
             restarts: 0,
             sending: 0,
+            passed_over: PassedOver::default(),
+            waiting: 0,
+            under_way: 0,
+            unread: 0,
             slowed_until_at: None,
         }
     }
@@ -143,6 +178,17 @@ impl Trouble {
             state: State::Restarting,
             why: why.into(),
             hint: None,
+        }
+    }
+
+    /// Returns the trouble of messages that wait and are not handed over.
+    pub(super) fn stalled(why: impl Into<String>) -> Self {
+        Self {
+            state: State::Stalled,
+            why: why.into(),
+            hint: Some(
+                "the host starts its sidecar again by itself; `coworker-host doctor` looks at what it stands on",
+            ),
         }
     }
 

@@ -5,12 +5,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{
-    AGAIN, Bridge, CREDIT_BACK, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, LOOK_BACK, SLOWED, Session,
+    AGAIN, Bridge, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, LOOK_BACK, SLOWED, Session, Settled,
 };
 use crate::clock;
 use crate::report::printable;
 use crate::transport::xmtp::Question;
-use crate::transport::xmtp::cursor::Mark;
+use crate::transport::xmtp::cursor::{Mark, believable};
 use crate::transport::xmtp::frame::{Kind, Order};
 use crate::transport::xmtp::status::Trouble;
 use crate::transport::{Inbound, Outgoing, SendError};
@@ -23,30 +23,42 @@ impl Bridge {
         peer: &str,
         id: String,
         sent_ns: &str,
-        size: usize,
-        text: Option<String>,
+        (size, text): (usize, Option<String>),
+        is_named: bool,
     ) -> Result<(), Trouble> {
         let broken =
             || Trouble::passing("the sidecar handed over a message without a sender or time");
         let from: PeerId = format!("xmtp:{peer}").parse().map_err(|_| broken())?;
         let sent_ns: i64 = sent_ns.parse().map_err(|_| broken())?;
+        let sent_ns = believable(sent_ns);
         let mark = Mark {
             id: id.clone(),
             sent_ns,
         };
         let ticket = self.cursors.arrived(&from, mark);
+        self.credit.take(is_named);
         let Some(text) = text else {
-            tracing::warn!(peer = %from, size, "a message is too large and was dropped");
-            self.cursors.kept(&from, ticket);
-            let number = self.session.as_ref().map(|session| session.number);
-            self.credit(number.unwrap_or_default());
+            self.pass_over(&from, size);
+            self.settle(Settled {
+                peer: from,
+                ticket,
+                is_kept: true,
+                is_named,
+            });
             return Ok(());
         };
         let (kept, on_disk) = oneshot::channel();
         let peer = from.clone();
-        self.keeping.push(Box::pin(
-            async move { (peer, ticket, on_disk.await.is_ok()) },
-        ));
+        self.keeping.push(Box::pin(async move {
+            // Also where the host lets go of it, or fails.
+            let is_kept = on_disk.await.is_ok();
+            Settled {
+                peer,
+                ticket,
+                is_kept,
+                is_named,
+            }
+        }));
         let message = Inbound {
             from,
             id,
@@ -54,14 +66,21 @@ impl Bridge {
             bytes: text.into_bytes(),
             kept,
         };
-        let number = self.session.as_ref().map_or(0, |session| session.number);
         // A forwarder that has ended is a host that stops: the message comes again at the next start.
-        let _ = self.inbox.send((number, message));
+        let _ = self.inbox.send(message);
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, (peer, ticket, kept): (PeerId, u64, bool)) {
-        if kept {
+    pub(super) fn settle(&mut self, settled: Settled) {
+        let Settled {
+            peer,
+            ticket,
+            is_kept,
+            is_named,
+        } = settled;
+        self.credit.give_back(is_named);
+        self.give_credit(false);
+        if is_kept {
             self.cursors.kept(&peer, ticket);
         } else if self.cursors.lost(&peer, ticket) {
             self.again.push(Box::pin(async move {
@@ -76,17 +95,6 @@ impl Bridge {
             peer: peer.id(),
             have: self.cursors.have(peer),
         });
-    }
-
-    pub(super) fn credit(&mut self, session: u64) {
-        let Some(now) = self.session.as_mut().filter(|now| now.number == session) else {
-            return;
-        };
-        now.taken += 1;
-        if now.taken >= CREDIT_BACK {
-            let count = std::mem::take(&mut now.taken);
-            self.say(&Order::More { count });
-        }
     }
 
     pub(super) async fn write_cursors(&mut self) {

@@ -75,7 +75,8 @@ impl Bridge {
                 sent_ns,
                 size,
                 text,
-            } => self.receive(&peer, id, &sent_ns, size, text)?,
+                first,
+            } => self.receive(&peer, id, &sent_ns, (size, text), first)?,
             Frame::Sent { id } => {
                 if let Some(flight) = self.flights.remove(&id) {
                     self.slowed = 0;
@@ -98,7 +99,7 @@ impl Bridge {
             Frame::Forgot { count } => {
                 tracing::debug!(count, "the client's database forgot what is old");
             }
-            Frame::Pong {} => {}
+            Frame::Pong(pulse) => self.beat(pulse),
             Frame::Trouble { why } => return Err(Trouble::read(&printable(&why))),
         }
         Ok(())
@@ -154,7 +155,11 @@ impl Bridge {
             return;
         };
         session.online = online;
-        if online {
+        if online && self.is_stalled {
+            // Until a message comes through, it is no better than before.
+            let why = self.status.borrow().why.clone().unwrap_or_default();
+            self.turn(State::Stalled, Some(Trouble::stalled(why)));
+        } else if online {
             self.failures = 0;
             if self.turn(State::Ready, None) {
                 tracing::info!("the bridge to XMTP is up");
