@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{
-    AGAIN, Bridge, FLIGHT, FLIGHT_OF_ONE, FORGET, Flight, LOOK_BACK, SLOWED, Session, Settled,
+    AGAIN, Bridge, FLIGHT, FLIGHT_OF_ONE, FLIGHT_OF_REST, FORGET, Flight, LOOK_BACK, SLOWED,
+    Session, Settled,
 };
 use crate::clock;
 use crate::report::printable;
@@ -171,6 +172,9 @@ impl Bridge {
         self.slowed_until = None;
         while self.flights.len() < FLIGHT {
             let (flights, held) = (&self.flights, &self.held);
+            let named = self.named.borrow();
+            let to_rest = |flight: &&Flight| !named.contains(&flight.queued.message.to);
+            let has_rest = flights.values().filter(to_rest).count() < FLIGHT_OF_REST;
             let room = |peer: &PeerId| {
                 let is_theirs = |flight: &&Flight| flight.queued.message.to == *peer;
                 let most = if held.contains(peer) {
@@ -180,7 +184,10 @@ impl Bridge {
                 };
                 flights.values().filter(is_theirs).count() < most
             };
-            let Some(queued) = self.queues.next(room) else {
+            let first = self.queues.next(|peer| named.contains(peer) && room(peer));
+            let next = first.or_else(|| self.queues.next(|peer| has_rest && room(peer)));
+            drop(named);
+            let Some(queued) = next else {
                 return;
             };
             let message = &queued.message;
