@@ -426,6 +426,8 @@ const apart = new Map();
 /** The peers whose stream is being opened: until what came before is in the database, nothing of theirs is handed over. */
 const settling = new Set();
 let attending = false;
+/** When a stream was opened for a peer and none came of it. */
+const tried = new Map();
 
 /** Opens and closes the streams of named peers. */
 async function attend() {
@@ -433,13 +435,21 @@ async function attend() {
   attending = true;
   try {
     const is_crowded = crowd.until > Date.now();
-    const wanted = new Set(is_crowded ? peers().filter((peer) => named.has(peer)).slice(0, APART) : []);
+    // Those that spoke last, by what is known here: the database has enough to do.
+    const spoke = (peer) => given.get(peer)?.sent ?? 0n;
+    const latest = (one, other) => (spoke(one) < spoke(other) ? 1 : spoke(one) > spoke(other) ? -1 : 0);
+    const wanted = new Set(is_crowded ? [...named].sort(latest).slice(0, APART) : []);
     for (const [peer, stream] of apart)
       if (!wanted.has(peer)) {
         apart.delete(peer);
         guarded((stream) => stream.end(), stream);
       }
-    for (const peer of wanted) if (online && !apart.has(peer)) await set_apart(peer);
+    for (const peer of wanted)
+      if (online && !apart.has(peer) && !(tried.get(peer) > Date.now() - SWEEP)) {
+        tried.set(peer, Date.now());
+        if (await set_apart(peer)) tried.delete(peer);
+      }
+    for (const peer of tried.keys()) if (!wanted.has(peer)) tried.delete(peer);
   } catch (error) {
     note(`conversations have no streams of their own: ${why(error)}`);
   }
@@ -448,7 +458,7 @@ async function attend() {
 
 async function set_apart(peer) {
   const dm = dm_with(peer);
-  if (!dm) return;
+  if (!dm) return false;
   settling.add(peer);
   line_of(peer).behind.delete(peer);
   const opening = follow((take, end) => dm.stream(take, end), arrived);
@@ -468,6 +478,7 @@ async function set_apart(peer) {
   settling.delete(peer);
   fall_behind(peer);
   catch_up();
+  return apart.has(peer);
 }
 
 /** Conversations that are new, and whether one is looked at. */

@@ -34,7 +34,7 @@ const FLIGHT: usize = 64;
 const FLIGHT_OF_ONE: usize = 4;
 /// Messages on the wire to peers that the host did not name, of all of them: the client sends one after the other, and what is
 /// for a named peer waits behind these at most.
-const FLIGHT_OF_REST: usize = 4;
+const FLIGHT_OF_REST: usize = 2;
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// The pauses between tries grow from the first to the last.
