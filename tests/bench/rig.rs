@@ -280,7 +280,7 @@ impl Before {
                 mode: GuardMode::Block,
                 what: "its private text".to_owned(),
             };
-            let lost = store.guard_reject(row, Timestamp(0), 1).await;
+            let lost = store.guard_reject(row, Duration::from_secs(3_600), 1).await;
             assert!(lost.expect("a row"), "{skill}");
         }
         store.close().await.expect("an orderly end");

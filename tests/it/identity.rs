@@ -238,3 +238,34 @@ fn answers_that_nobody_asked_for_change_nothing() {
     );
     assert_eq!(place.owner(json!({ "do": "trust_list" })), json!([]));
 }
+
+#[test]
+fn a_copy_of_a_home_does_not_serve_beside_it_on_one_machine() {
+    let (place, serving) = Place::serving(&["echo.wasm"]);
+    let peer = place.peer(&serving, "known");
+    let copy = place.path("copy");
+    std::fs::create_dir(&copy).expect("ours");
+    place.mode("copy", 0o700);
+    for file in ["identity.key", "config.toml"] {
+        std::fs::copy(place.home().join(file), copy.join(file)).expect("copied");
+        place.mode(&format!("copy/{file}"), 0o600);
+    }
+    let copy = copy.to_str().expect("plain");
+    let refused = place.run(&["--home", copy, "serve"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("under this host's key"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("hint: stop the host"),
+        "{}",
+        refused.stderr
+    );
+    // The first one is reached as before, and lets go of its place when it dies.
+    assert_eq!(peer.call("echo", json!({ "a": 1 }))["success"], true);
+    drop(serving);
+    let _serving = place.serve(&[]);
+    assert_eq!(peer.call("echo", json!({ "a": 2 }))["success"], true);
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::hosts::{EXPOSED, with_section};
-use crate::peer::envelope;
-use crate::support::Place;
+use crate::peer::{Peer, answers, envelope, until};
+use crate::support::{Place, Serving};
 
 /// Longer than any test takes: what is not killed does not end.
 const ENDLESS: u32 = 25_000;
@@ -99,5 +99,69 @@ fn what_other_code_would_answer_is_not_run_again() {
     assert_eq!(task["digest"], old, "what had run is on record");
     let now = peer.call("hostile-wasi", json!({ "mode": "now" }));
     assert_eq!(now["success"], true, "the new code serves: {now}");
+    drop(serving);
+}
+
+/// Makes a host whose peer has a lease of so many calls, and a call of it that runs.
+fn lent(calls: u32) -> (Place, Peer, Serving, String) {
+    let place = Place::configured(EXPOSED);
+    place.drop_in("hostile-wasi.wasm", "hostile-wasi.wasm");
+    let serving = place.serve(&[]);
+    place.wait_for("hostile-wasi", "exposed");
+    let peer = place.stranger(&serving);
+    let lease = json!({ "do": "trust_set", "peer": peer.id, "tier": "privileged", "calls": calls });
+    place.owner(lease);
+    let sleep = json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": 3_000 } });
+    let correlation = peer.say("task_request", sleep);
+    place.wait_until_running(1, 1);
+    until("the lease is charged", || {
+        (calls_left(&place, &peer) == json!(calls - 1)).then_some(())
+    });
+    (place, peer, serving, correlation)
+}
+
+fn calls_left(place: &Place, peer: &Peer) -> Value {
+    place.owner(json!({ "do": "peers_show", "peer": peer.id }))["lease"]["calls_left"].clone()
+}
+
+#[test]
+fn a_request_that_is_begun_again_pays_its_lease_once() {
+    let (place, peer, serving, correlation) = lent(2);
+    drop(serving);
+    let serving = place.serve(&[]);
+    assert_eq!(peer.answer(&correlation).payload()["success"], true);
+    assert_eq!(calls_left(&place, &peer), json!(1));
+    drop(serving);
+}
+
+#[test]
+fn the_last_call_of_a_lease_is_answered_over_a_restart_and_when_it_comes_again() {
+    let (place, peer, serving, correlation) = lent(1);
+    drop(serving);
+    let serving = place.serve(&[]);
+    let answer = peer.answer(&correlation).payload();
+    assert_eq!(answer["success"], true, "it was paid for: {answer}");
+    assert_eq!(calls_left(&place, &peer), json!(0));
+    let sleep = json!({ "skill": "hostile-wasi", "input": { "mode": "sleep", "n": 3_000 } });
+    peer.send(&envelope("task_request", &correlation, &sleep))
+        .expect("taken");
+    let both = peer.wait(|all| Some(answers(all, &correlation)).filter(|both| both.len() == 2));
+    let again = both.expect("the recorded answer")[1].payload();
+    assert_eq!(again, answer, "the same request, and no second call");
+    let another = peer.call("hostile-wasi", json!({ "mode": "now" }));
+    assert_eq!(another["error"], "Unknown skill: hostile-wasi");
+    drop(serving);
+}
+
+#[test]
+fn a_lease_that_was_taken_back_ends_what_it_paid_for() {
+    let (place, peer, serving, _) = lent(1);
+    drop(serving);
+    // A command without a host: the request is still open when the next one starts.
+    let revoked = place.run(&["--json", "trust", "revoke", &peer.id.to_string()]);
+    assert_eq!(revoked.code, 0, "{}", revoked.stderr);
+    let serving = place.serve(&[]);
+    let task = place.task_of("hostile-wasi", "CANCELLED");
+    assert_eq!(task["attempts"], 1, "it was not begun again: {task}");
     drop(serving);
 }

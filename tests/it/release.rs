@@ -151,7 +151,7 @@ async fn lose(place: &Place, peer: &PeerId, skill: &str) {
         mode: GuardMode::Block,
         what: "its private text".to_owned(),
     };
-    let lost = store.guard_reject(row, Timestamp(0), 1).await;
+    let lost = store.guard_reject(row, Duration::from_secs(3_600), 1).await;
     assert!(lost.expect("a row"));
     store.close().await.expect("an orderly end");
 }

@@ -89,6 +89,44 @@ fn a_passphrase_hides_what_was_said_and_the_hosts_keys() {
     let refused = place.run(&["serve"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     assert!(refused.stderr.contains("seal"), "{}", refused.stderr);
+    // Nor does it get another one, which a backup would keep in the place of the lost one.
+    configure(&place, Some("open sesame"));
+    let refused = place.run(&["serve"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("seal.json is lost"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!home.join("seal.json").exists());
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{}", doctor.stderr);
+    assert!(doctor.stdout.contains("seal.json"), "{}", doctor.stdout);
+    assert!(!home.join("seal.json").exists());
+}
+
+#[test]
+fn a_lost_key_is_named_and_nothing_takes_its_place() {
+    let (place, serving) = Place::serving(&[]);
+    let key = place.home().join("identity.key");
+    assert!(serving.terminate().success());
+    let kept = std::fs::read(&key).expect("ours");
+    std::fs::remove_file(&key).expect("ours");
+    for command in ["serve", "init", "status", "doctor"] {
+        let refused = place.run(&[command]);
+        assert_ne!(refused.code, 0, "{command}");
+        assert!(!key.exists(), "{command}");
+    }
+    let refused = place.run(&["serve"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("identity.key is lost"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::write(&key, kept).expect("restored");
+    place.mode("home/identity.key", 0o600);
+    assert!(place.serve(&[]).terminate().success());
 }
 
 #[test]

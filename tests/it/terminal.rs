@@ -303,3 +303,19 @@ fn work_that_takes_long_is_told_on_a_terminal_alone() {
         piped.stderr
     );
 }
+
+#[test]
+fn a_command_for_a_passphrase_is_not_waited_for_in_silence() {
+    let config = "[host]\nname = \"test\"\npassphrase_command = \"sleep 3; echo open sesame\"\n";
+    let place = Place::configured(config);
+    for arguments in [&["serve"][..], &["peers", "list"]] {
+        let mut terminal = place.on_terminal(arguments, &[]);
+        terminal.expect("waiting for the command of `host.passphrase_command`");
+        if arguments == ["serve"] {
+            terminal.expect("loop:");
+            terminal.press(CTRL_C);
+        }
+        let (code, told) = terminal.end();
+        assert_eq!(code, 0, "{told}");
+    }
+}

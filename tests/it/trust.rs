@@ -270,6 +270,86 @@ fn a_lease_for_a_skill_shows_that_skill_alone() {
 }
 
 #[test]
+fn a_lease_that_would_give_nothing_is_refused_and_changes_nothing() {
+    let (place, serving) = two_skills();
+    let peer = place.peer(&serving, "known");
+    lease(&place, &peer, json!({ "tier": "internal", "calls": 7 }));
+    let before = place.owner(json!({ "do": "peers_show", "peer": peer.id }))["lease"].clone();
+    for (terms, words) in [
+        (json!({ "for": "0s" }), "no time"),
+        (json!({ "calls": 0 }), "no calls"),
+        (json!({ "skills": [] }), "no skills"),
+        (json!({ "skills": ["ecko"] }), "no skill ecko"),
+        (
+            json!({ "skills": ["echo", "nonesuch"] }),
+            "no skill nonesuch",
+        ),
+        (json!({ "skills": [""] }), "no skill"),
+        (json!({ "tier": "known", "for": "1h" }), "known for good"),
+        (json!({ "tier": "untrusted", "for": "1h" }), "untrusted"),
+    ] {
+        let mut request = json!({ "do": "trust_set", "peer": peer.id, "tier": "privileged" });
+        let fields = request.as_object_mut().expect("an object");
+        fields.extend(terms.as_object().expect("an object").clone());
+        let refused = place
+            .try_owner(request.clone())
+            .expect_err("it gives nothing");
+        assert!(refused.what.contains(words), "{request}: {refused:?}");
+        assert!(refused.hint.is_some(), "{request}: {refused:?}");
+        let after = place.owner(json!({ "do": "peers_show", "peer": peer.id }));
+        assert_eq!(after["lease"], before, "{request}");
+    }
+    let near = place.run(&[
+        "trust",
+        "set",
+        &peer.id.to_string(),
+        "internal",
+        "--skill",
+        "ecko",
+    ]);
+    assert_eq!(near.code, 1);
+    assert!(
+        near.stderr.contains("did you mean echo?"),
+        "{}",
+        near.stderr
+    );
+    // A block is not lifted by what was refused.
+    place.owner(json!({ "do": "trust_revoke", "peer": peer.id }));
+    let none = json!({ "do": "trust_set", "peer": peer.id, "tier": "known", "for": "0s" });
+    assert!(place.try_owner(none).is_err());
+    let row = place.owner(json!({ "do": "peers_show", "peer": peer.id }));
+    assert_eq!(row["blocked"], true, "{row}");
+}
+
+#[test]
+fn a_lease_for_a_skill_is_of_a_tier_that_shows_it() {
+    let (place, serving) = two_skills();
+    place.owner(json!({ "do": "skills_configure", "name": "echo", "min_tier": "privileged" }));
+    let peer = place.stranger(&serving);
+    let low = json!({ "do": "trust_set", "peer": peer.id, "tier": "internal", "skills": ["echo"] });
+    let refused = place.try_owner(low).expect_err("it shows nothing");
+    assert!(refused.what.contains("does not show it"), "{refused:?}");
+    lease(
+        &place,
+        &peer,
+        json!({ "tier": "privileged", "skills": ["echo"] }),
+    );
+    assert_eq!(peer.discover(), ["echo"]);
+    // The same without a running host, whose skills are looked at first.
+    assert!(serving.terminate().success());
+    let peer = peer.id.to_string();
+    let set = |skill: &str| place.run(&["trust", "set", &peer, "privileged", "--skill", skill]);
+    assert_eq!(set("hostile").code, 0);
+    let absent = set("nonesuch");
+    assert_eq!(absent.code, 1, "{}", absent.stderr);
+    assert!(
+        absent.stderr.contains("no skill nonesuch"),
+        "{}",
+        absent.stderr
+    );
+}
+
+#[test]
 fn the_owner_may_try_every_tier_with_a_throw_away_peer() {
     let (place, serving) = two_skills();
     let call = |tier: &str| {

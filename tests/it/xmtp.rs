@@ -17,3 +17,4 @@ mod pair;
 mod replay;
 mod strange;
 pub(crate) mod strangers;
+mod twin;

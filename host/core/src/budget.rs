@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Ratchet, Timestamp};
 
 /// Peers of tier 0 share one account: a new name costs nothing.
 const STRANGERS: &str = "strangers";
@@ -114,6 +114,9 @@ pub struct Exhausted {
 /// What was used and what is set aside, by account.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
+    /// A clock that went back gives nothing back, and one that was ahead for a while takes nothing away for longer than
+    /// a window.
+    time: Ratchet,
     all: Ledger,
     peers: HashMap<String, Ledger>,
     skills: HashMap<String, Ledger>,
@@ -225,8 +228,13 @@ impl Books {
         claim: &Claim<'_>,
         now: Timestamp,
     ) -> Result<Reservation, Exhausted> {
+        let now = self.time.at(now);
         self.forget(now);
         let payer = payer(claim.peer, claim.trusted);
+        for ledger in self.ledgers(payer, claim.skill) {
+            ledger.minute.take_back(now.0.div_euclid(MINUTE));
+            ledger.day.take_back(now.0.div_euclid(DAY));
+        }
         let peer = self.peers.get(payer).copied().unwrap_or_default();
         let skill = self.skills.get(claim.skill).copied().unwrap_or_default();
         check(Scope::Peer, &budget.peer, &peer, claim.most, now)?;
@@ -265,6 +273,7 @@ impl Books {
 
     /// Gives back what was set aside, and books what was used.
     pub fn settle(&mut self, reservation: &Reservation, used: Spent, now: Timestamp) {
+        let now = self.time.at(now);
         let Reservation { peer, skill, most } = reservation;
         self.hold(peer, skill, |held| *held = held.less(*most));
         self.book(peer, skill, used, now);
@@ -353,7 +362,6 @@ impl Ledger {
         } else {
             &self.day
         };
-        // A clock that went back does not give anything back.
         let is_over = window.number < now.0.div_euclid(length);
         let used = if is_over {
             Spent::default()
@@ -365,6 +373,11 @@ impl Ledger {
 }
 
 impl Window {
+    /// Moves what an earlier process booked ahead of its time into the window that runs.
+    fn take_back(&mut self, number: i64) {
+        self.number = self.number.min(number);
+    }
+
     fn add(&mut self, used: Spent, number: i64) {
         if number > self.number {
             *self = Self {

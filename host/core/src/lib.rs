@@ -19,6 +19,7 @@ mod limits;
 mod message;
 mod peer;
 mod private;
+mod ratchet;
 mod refusal;
 mod schema;
 mod scrub;
@@ -42,6 +43,7 @@ pub use limits::{LimitField, Limits};
 pub use message::{BadPayload, Message, NAME_SHOWN, RemoteCard, TaskFailure, TaskRequest};
 pub use peer::{PeerId, PeerIdError, Scheme};
 pub use private::{GuardMode, GuardRule, ModelWish, PrivateTexts, SKILL_SLOT, Secret, Slot};
+pub use ratchet::Ratchet;
 pub use refusal::Refusal;
 pub use schema::{
     MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use coworker_core::guard::{Leak, Ledger, Sighting, Stretches};
-use coworker_core::{Entry, GuardMode, PeerId, Scheme, TaskId, Tier, Timestamp};
+use coworker_core::{Entry, GuardMode, PeerId, Scheme, TaskId, Tier};
 use tokio::sync::Mutex;
 
 use crate::clock;
@@ -230,7 +230,12 @@ impl Guards {
             GuardMode::Redact | GuardMode::Block => {}
         }
         self.note(passing, stage, GuardMode::Block, &leak).await?;
-        Err(Held(told))
+        match mode {
+            GuardMode::Redact if passing.is_begun => Err(Held(format!(
+                "{told}; held back, as an answer that is read in pieces cannot be redacted"
+            ))),
+            _ => Err(Held(told)),
+        }
     }
 
     async fn add(
@@ -275,7 +280,6 @@ impl Guards {
             rejections, within, ..
         } = self.0.config;
         let at = clock::now();
-        let span = i64::try_from(within.0.as_micros()).unwrap_or(i64::MAX);
         let what = leak.to_string();
         tracing::warn!(%peer, skill, task = %passing.task, stage = stage.word(), mode = mode.word(), what, "an answer held private text");
         let row = RejectionRow {
@@ -287,10 +291,9 @@ impl Guards {
             mode,
             what,
         };
-        let since = Timestamp(at.0.saturating_sub(span));
         let store = &self.0.store;
         if store
-            .guard_reject(row, since, rejections)
+            .guard_reject(row, within.0, rejections)
             .await
             .map_err(unwritten)?
         {

@@ -69,9 +69,51 @@ impl Home {
             make_folder(&home.root.join(folder))?;
         }
         if !exists(&home.identity_key())? {
+            home.check_is_new()?;
             Identity::generate().store(&home)?;
         }
         Ok(home)
+    }
+
+    /// Refuses a home without its key that was in use: another key would be another host under the old one's name. The
+    /// key is the first file of a home, so that one whose making broke off has none of these.
+    fn check_is_new(&self) -> Result<(), HomeError> {
+        let used = [self.store(), self.wallet_key(), self.seal_file()];
+        for path in &used {
+            if exists(path)? {
+                return Err(self.lost_identity());
+            }
+        }
+        match self.has_inbox()? {
+            true => Err(self.lost_identity()),
+            false => Ok(()),
+        }
+    }
+
+    fn lost_identity(&self) -> HomeError {
+        HomeError::Lost {
+            path: self.identity_key(),
+            why: "this home was in use, and peers know it by that key",
+        }
+    }
+
+    /// Returns whether a network knows this home: by the wallet's key, which is then not made anew.
+    fn has_inbox(&self) -> Result<bool, HomeError> {
+        let folder = self.xmtp();
+        let networks = match std::fs::read_dir(&folder) {
+            Ok(networks) => networks,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(HomeError::io("look into", &folder, source)),
+        };
+        for network in networks {
+            let network = network.map_err(|source| HomeError::io("look into", &folder, source))?;
+            for file in ["inbox", "installation", "client.db3"] {
+                if exists(&network.path().join(file))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Opens a home that exists. Refused if another user can write to it, or to a folder on the way to it.

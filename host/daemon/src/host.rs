@@ -6,6 +6,7 @@ mod delegating;
 mod guarding;
 mod handle;
 mod inviting;
+mod leases;
 mod meeting;
 mod opened;
 mod people;
@@ -334,6 +335,11 @@ impl Host {
     /// Returns the wallet that peers on the network know this host by.
     pub(crate) fn wallet(&self) -> Option<&str> {
         self.network.as_ref().map(xmtp::Network::wallet)
+    }
+
+    /// Returns whether another program answers peers as this host, so that nothing is served until the owner chooses.
+    pub(crate) fn has_twin(&self) -> bool {
+        self.network.as_ref().is_some_and(xmtp::Network::has_twin)
     }
 
     /// Returns a message of ours as bytes for the wire.

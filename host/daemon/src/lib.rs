@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod perform;
 pub mod port;
 pub mod report;
+mod secret_command;
 pub mod server;
 pub mod skills;
 pub mod store;

@@ -83,7 +83,7 @@ impl Models {
     ) -> Result<(), StoreError> {
         let Timestamp(now) = clock::now();
         let today = Timestamp(now - now.rem_euclid(24 * 3_600 * 1_000_000));
-        for row in store.spent_since(today).await? {
+        for row in store.spent_since(today, Timestamp(now)).await? {
             // Whatever tier the owner took for a try, it was the owner who asked.
             let is_trusted = row.peer.scheme() == Scheme::Local || tier(&row.peer) >= Tier::Known;
             let used = Spent {

@@ -186,6 +186,9 @@ async fn serve(
         expires,
         begun,
     } = waiting;
+    // What comes again was charged the first time, and what is read from disk perhaps by an earlier run of the host.
+    let again = what == What::Again;
+    let is_charged = (again || envelope.is_none()) && host.store.is_charged(task).await?;
     let Some(envelope) = open(host, task, envelope).await? else {
         // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
         if let Recorded::Answered(bytes) = host.store.recorded(task).await? {
@@ -194,7 +197,7 @@ async fn serve(
         return Ok(());
     };
     let now = clock::now();
-    let sight = host.sight(peer, now);
+    let sight = host.sight_for(peer, is_charged, now);
     let tier = match &envelope.message {
         Message::TaskRequest(request) => sight.tier_for(&request.skill),
         Message::SkillCardQuery { skill } => sight.tier_for(skill),
@@ -212,7 +215,6 @@ async fn serve(
         What::Again => host.store.recorded(task).await?,
         What::First | What::Interrupted(_) => Recorded::Gone,
     };
-    let again = what == What::Again;
     let catalog = host.skills.catalog();
     let known = match (&what, &prior) {
         (What::First | What::Interrupted(_), _) => Prior::None,
@@ -296,7 +298,10 @@ async fn serve(
             if is_late {
                 return turning.refuse(&Refusal::Busy, Ran::default()).await;
             }
-            if !host.trust.spend(peer, entry.manifest.min_tier, now).await? {
+            let min_tier = entry.manifest.min_tier;
+            // A request pays once, however often it is begun.
+            let may_call = is_charged || host.trust.charge(peer, task, min_tier, now).await?;
+            if !may_call {
                 let refusal = Refusal::UnknownSkill {
                     name: entry.manifest.name.to_string(),
                 };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::Config;
-use crate::control;
+use crate::control::{self, protocol::Progress};
 use crate::home::Home;
 use crate::host::{Host, HostOptions, OpenHome};
 use crate::report::Failure;
@@ -31,6 +31,8 @@ pub struct ServeOptions {
     pub dev: bool,
     /// The program to run as compile child; absent means this one.
     pub program: Option<PathBuf>,
+    /// Where the start tells what it waits for.
+    pub progress: Progress,
 }
 
 /// A host that serves.
@@ -45,6 +47,7 @@ impl Server {
     /// Opens the home, connects it to its transport and starts serving.
     pub async fn bind(home: Home, config: Config, options: ServeOptions) -> Result<Self, Failure> {
         let grace = config.host.grace.0;
+        let progress = options.progress;
         let options = HostOptions {
             paths: options.paths,
             allow_grants: options.allow_grants,
@@ -52,7 +55,7 @@ impl Server {
             serving: true,
             program: options.program,
         };
-        let (host, link) = open(home, config, options).await?;
+        let (host, link) = open(home, config, options, &progress).await?;
         host.start(link).await?;
         let control = Tasks::new();
         let handler = host.clone();
@@ -122,8 +125,9 @@ async fn open(
     home: Home,
     config: Config,
     options: HostOptions,
+    progress: &Progress,
 ) -> Result<(Arc<Host>, Link), Failure> {
-    let opened = OpenHome::open(home, config).await?;
+    let opened = OpenHome::open_with(home, config, progress).await?;
     let link = link::open(&opened, options.serving).await?;
     let host = Host::open(opened, &link, options).await?;
     Ok((host, link))
@@ -131,8 +135,12 @@ async fn open(
 
 impl Host {
     /// Opens a home for one command, where no host runs: what arrives meanwhile is kept for the next `serve`.
-    pub async fn offline(home: Home, config: Config) -> Result<Arc<Self>, Failure> {
-        let (host, link) = open(home, config, HostOptions::default()).await?;
+    pub async fn offline(
+        home: Home,
+        config: Config,
+        progress: &Progress,
+    ) -> Result<Arc<Self>, Failure> {
+        let (host, link) = open(home, config, HostOptions::default(), progress).await?;
         host.start(link).await?;
         Ok(host)
     }
@@ -148,6 +156,9 @@ pub(crate) async fn housekeeping(host: Arc<Host>) {
         };
         if let Err(error) = recounted {
             tracing::warn!(%error, "old records could not be removed");
+        }
+        if let Err(error) = host.trust.mark_time(clock::now()).await {
+            tracing::warn!(%error, "the time of leases could not be written down");
         }
         host.rates.forget_rested();
         tokio::select! {

@@ -18,6 +18,7 @@ mod along;
 mod approvals;
 mod asked;
 mod cards;
+mod charges;
 mod codec;
 mod cursors;
 mod db;

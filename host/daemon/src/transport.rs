@@ -110,6 +110,9 @@ pub enum TransportError {
         #[source]
         source: std::io::Error,
     },
+    /// Another process is this host on this machine.
+    #[error("another process serves under this host's key on this machine")]
+    Taken,
     /// The bridge to the network does not come up.
     #[error("{why}")]
     Broken {

@@ -1,13 +1,15 @@
 //! Who may do what, as the owner decided. Read at every turn and never cached elsewhere; no payload and no failure
 //! changes it.
 
+mod lease;
 mod redeem;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use coworker_core::{Lease, PeerId, Scheme, Sight, Tier, Timestamp};
+use coworker_core::{Lease, PeerId, Ratchet, Scheme, Sight, Tier, Timestamp};
 
+use self::lease::{has_calls, is_timely};
 use crate::clock;
 use crate::report::Failure;
 use crate::store::{LeaseRow, PeerRow, Store, StoreError, TrustRequestRow};
@@ -29,6 +31,8 @@ pub struct Trust {
     /// Held from the look at a row until its change is on disk and in memory: of two changes at once the later one
     /// would otherwise write back what the earlier one took away.
     changing: tokio::sync::Mutex<()>,
+    /// By what leases end: a clock that goes back revives none, and prolongs none.
+    time: Mutex<Ratchet>,
     /// The owner's own sessions at this machine, and throw-away peers made to try a tier.
     locals: RwLock<HashMap<PeerId, Tier>>,
 }
@@ -75,10 +79,12 @@ impl Trust {
             .into_iter()
             .map(|row| (row.peer.clone(), row))
             .collect();
+        let mark = store.lease_mark().await?;
         Ok(Self {
             store,
             auto,
             peers: RwLock::new(peers),
+            time: Mutex::new(Ratchet::from_mark(mark)),
             changing: tokio::sync::Mutex::default(),
             locals: RwLock::default(),
         })
@@ -86,6 +92,12 @@ impl Trust {
 
     /// Returns what a peer may see now.
     pub fn sight(&self, peer: &PeerId, now: Timestamp) -> Sight {
+        self.sight_for(peer, false, now)
+    }
+
+    /// Returns what a peer may see now for one request. A lease that was charged for it holds for it, also if that was its
+    /// last call.
+    pub fn sight_for(&self, peer: &PeerId, is_charged: bool, now: Timestamp) -> Sight {
         if peer.scheme() == Scheme::Local {
             let tier = self
                 .locals
@@ -96,9 +108,9 @@ impl Trust {
             return Sight::of(tier.unwrap_or_default());
         }
         let peers = self.read();
-        peers
-            .get(peer)
-            .map_or(Sight::of(Tier::Untrusted), |row| sight_of(row, now))
+        peers.get(peer).map_or(Sight::of(Tier::Untrusted), |row| {
+            sight_of(row, is_charged, self.lease_time(row, now))
+        })
     }
 
     /// Returns the tier that paces a peer and decides which kinds of message it may send.
@@ -177,7 +189,7 @@ impl Trust {
     pub fn known(&self, now: Timestamp) -> Vec<PeerId> {
         let peers = self.read();
         let rows = peers.values();
-        rows.filter(|row| sight_of(row, now).highest() >= Tier::Known)
+        rows.filter(|row| sight_of(row, false, now).highest() >= Tier::Known)
             .map(|row| row.peer.clone())
             .collect()
     }
@@ -205,6 +217,9 @@ impl Trust {
         tier: Tier,
         lease: Option<LeaseRow>,
     ) -> Result<PeerRow, StoreError> {
+        if lease.as_ref().is_some_and(|lease| lease.until.is_some()) {
+            self.store.set_lease_mark(self.time(clock::now())).await?;
+        }
         self.change(peer, |row| match lease {
             Some(lease) => {
                 row.blocked = false;
@@ -319,55 +334,6 @@ impl Trust {
         taken.ok_or_else(|| no_request(id))
     }
 
-    /// Uses up one call of a peer's lease, if the skill is only there because of it. Returns whether the peer may still
-    /// call: what held when the skill was looked up may have been taken back since.
-    pub async fn spend(
-        &self,
-        peer: &PeerId,
-        min_tier: Tier,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let counted = {
-            let sight = self.sight(peer, now);
-            if sight.tier >= min_tier {
-                return Ok(true);
-            }
-            if sight.lease.is_none_or(|lease| lease.tier < min_tier) {
-                return Ok(false);
-            }
-            let peers = self.read();
-            let lease = peers.get(peer).and_then(|row| row.lease.as_ref());
-            lease.is_some_and(|lease| lease.calls_left.is_some())
-        };
-        if !counted {
-            return Ok(true);
-        }
-        let _changing = self.changing.lock().await;
-        let row = {
-            let mut peers = self.write();
-            let Some(row) = peers.get_mut(peer).filter(|row| !row.blocked) else {
-                return Ok(false);
-            };
-            if row.tier >= min_tier {
-                return Ok(true);
-            }
-            let Some(lease) = row
-                .lease
-                .as_mut()
-                .filter(|lease| lease.tier >= min_tier && is_valid(lease, now))
-            else {
-                return Ok(false);
-            };
-            let Some(left) = lease.calls_left.as_mut() else {
-                return Ok(true);
-            };
-            *left = left.saturating_sub(1);
-            row.clone()
-        };
-        self.store.put_peer(row).await?;
-        Ok(true)
-    }
-
     async fn change(
         &self,
         peer: &PeerId,
@@ -398,14 +364,14 @@ fn no_request(id: &str) -> Failure {
 }
 
 /// Returns what a peer sees, by what is known of it.
-pub(crate) fn sight_of(row: &PeerRow, now: Timestamp) -> Sight {
+pub(crate) fn sight_of(row: &PeerRow, is_charged: bool, now: Timestamp) -> Sight {
     if row.blocked {
         return Sight::of(Tier::Untrusted);
     }
     let lease = row
         .lease
         .as_ref()
-        .filter(|lease| is_valid(lease, now))
+        .filter(|lease| is_timely(lease, now) && (is_charged || has_calls(lease)))
         .map(|lease| Lease {
             tier: lease.tier,
             skills: lease
@@ -418,10 +384,6 @@ pub(crate) fn sight_of(row: &PeerRow, now: Timestamp) -> Sight {
         lease,
         ..Sight::default()
     }
-}
-
-fn is_valid(lease: &LeaseRow, now: Timestamp) -> bool {
-    lease.until.is_none_or(|until| now < until) && lease.calls_left != Some(0)
 }
 
 /// Returns the stranger to forget when there are too many.

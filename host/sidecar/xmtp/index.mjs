@@ -259,9 +259,18 @@ function fall_behind(peer) {
   else behind.set(peer, { list: [], from: null, stale: true });
 }
 
+/** Tells the host what another installation of our inbox says. What this one says itself is no news. */
+function said_as_us(message) {
+  const { text } = text_of(message);
+  if (text === null) return;
+  const { senderInstallationId: by } = library.findEnrichedMessageById(message.id);
+  if (by === client.installationId) return;
+  say({ is: "twin", by, sent_ns: String(message.sentAtNs), text });
+}
+
 function arrived(message) {
   const peer = message.senderInboxId;
-  if (peer === client.inboxId) return;
+  if (peer === client.inboxId) return said_as_us(message);
   if (!is_speech(message) || !is_inbox(peer)) {
     passed.other += 1;
     return;

@@ -178,7 +178,89 @@ fn what_was_used_before_counts_on() {
     assert_eq!(drain(&mut books, &budget, "ann", "s", &all, NOON).0, 2);
 }
 
+/// Returns a time so many days after noon.
+fn days(days: i64) -> Timestamp {
+    Timestamp(NOON.0 + days * DAY)
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_freezes_nothing_and_gives_nothing_back() {
+    let budget = Budget {
+        peer: calls(None, Some(5)),
+        ..Budget::default()
+    };
+    let all = trusted(&["ann"]);
+    for ahead in [1, 30, 4_000] {
+        let mut books = Books::default();
+        assert_eq!(drain(&mut books, &budget, "ann", "s", &all, NOON).0, 5);
+        // Ahead, it is a new day, and nobody can tell otherwise.
+        assert_eq!(
+            drain(&mut books, &budget, "ann", "s", &all, days(ahead)).0,
+            5
+        );
+        for back in [NOON, days(-3)] {
+            assert_eq!(
+                drain(&mut books, &budget, "ann", "s", &all, back).0,
+                0,
+                "back"
+            );
+        }
+        // Where the clock goes on, a day is a day again, once.
+        assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(1)).0, 5);
+        assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(1)).0, 0);
+        assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(2)).0, 5);
+    }
+}
+
+#[test]
+fn a_clock_that_went_back_bounds_what_is_asked_from_then_on() {
+    let budget = Budget {
+        all: calls(Some(3), Some(5)),
+        ..Budget::default()
+    };
+    let (mut books, all) = (Books::default(), trusted(&["ann"]));
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(400)).0, 3);
+    // What is used after a step back counts in the window that runs, and not in one that is over.
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, NOON).0, 0);
+    let minute = Timestamp(NOON.0 + MINUTE);
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, minute).0, 2);
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(1)).0, 3);
+}
+
+#[test]
+fn what_an_earlier_process_booked_ahead_of_time_counts_for_one_window() {
+    let budget = Budget {
+        peer: calls(None, Some(5)),
+        skill: calls(None, Some(100)),
+        all: calls(None, Some(100)),
+        reserved: 0,
+    };
+    let (mut books, all) = (Books::default(), trusted(&["ann"]));
+    let four = Spent {
+        calls: 4,
+        ..Spent::default()
+    };
+    books.restore("ann", true, "s", four, days(1_500));
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, NOON).0, 1);
+    assert_eq!(drain(&mut books, &budget, "ann", "s", &all, days(1)).0, 5);
+}
+
 proptest! {
+    /// Whatever the clock does, nobody gets more than one window's worth for each window's length that it went forward.
+    #[test]
+    fn a_jumping_clock_gives_no_more_than_its_steps_forward(steps in proptest::collection::vec(-3_000_i64..3_000, 1..40)) {
+        let budget = Budget { peer: calls(None, Some(2)), ..Budget::default() };
+        let (mut books, all) = (Books::default(), trusted(&["ann"]));
+        let (mut now, mut forward, mut got) = (NOON.0, 0_i64, 0);
+        for minutes in steps {
+            now += minutes * MINUTE;
+            forward += minutes.max(0) * MINUTE;
+            got += drain(&mut books, &budget, "ann", "s", &all, Timestamp(now)).0;
+        }
+        prop_assert!(got <= 2 * (u64::try_from(forward / DAY).expect("not negative") + 2), "{got} in {forward}");
+        prop_assert_eq!(drain(&mut books, &budget, "ann", "s", &all, Timestamp(now + DAY + MINUTE)).0, 2);
+    }
+
     /// Whoever asks how often in whatever order: no bound is passed, and each trusted peer gets its share.
     #[test]
     fn shares_hold(order in proptest::collection::vec(0_usize..5, 0..300), limit in 10_u64..80, reserved in 0_u8..=100) {

@@ -24,6 +24,8 @@ pub(super) enum Command {
     Status,
     /// Set the client's database aside and register anew at the next start
     Reset(Reset),
+    /// Serve again after another program answered peers as this host: stop that one first
+    Resume,
 }
 
 /// Where the client comes from.
@@ -52,6 +54,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Setup(options) => setup(context, &home, options).await,
         Command::Status => status(context, &home).await,
         Command::Reset(options) => reset(context, &home, &options),
+        Command::Resume => resume(context, &home).await,
     }
 }
 
@@ -209,5 +212,26 @@ fn reset(context: &Context, home: &Home, options: &Reset) -> Result<(), Failure>
             None => ui.line(&format!("there is nothing of `{env}` to set aside")),
         },
     );
+    Ok(())
+}
+
+/// Serves again, in the host that runs or from the next start on.
+async fn resume(context: &Context, home: &Home) -> Result<(), Failure> {
+    let answer = match reach::ask_running(context, home, &Request::BridgeResume {}).await? {
+        Some(answer) => answer,
+        None => {
+            let env = reach::load(home)?.xmtp.env().name();
+            let _lock = home.lock()?;
+            let resumed = Record::exists(home, env) && Record::open(home, env)?.resume()?;
+            json!({ "resumed": resumed })
+        }
+    };
+    context.ui.answer(&answer, |ui, answer| {
+        if answer.get("resumed").and_then(Value::as_bool) == Some(true) {
+            ui.line("serving again; should the other program still answer, that ends once more");
+        } else {
+            ui.line("no other program was found to answer as this host");
+        }
+    });
     Ok(())
 }

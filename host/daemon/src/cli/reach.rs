@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::Context;
 use super::ui::Latest;
 use crate::config::{Config, Settings, Transport, overrides};
-use crate::control::{Client, Progress, Request};
+use crate::control::{Client, Note, Progress, Request};
 use crate::home::Home;
 use crate::host::Host;
 use crate::report::Failure;
@@ -57,14 +58,23 @@ pub(super) fn no_host(home: &Home) -> Failure {
 async fn ask_here(context: &Context, home: Home, request: Request) -> Result<Value, Failure> {
     let mut config = load(&home)?;
     choose(&home, &mut config).await;
-    let latest = Latest::default();
-    let (progress, mut notes) = Progress::channel(NOTES);
+    let (progress, notes) = Progress::channel(NOTES);
     let work = async {
-        let host = Host::offline(home, config).await?;
+        let host = Host::offline(home, config, &progress).await?;
         let answer = carry_out(&host, request, progress).await;
         host.close(GRACE).await?;
         answer
     };
+    watch(context, notes, work).await
+}
+
+/// Waits for `work`, showing the notes that it makes.
+pub(super) async fn watch<T>(
+    context: &Context,
+    mut notes: mpsc::Receiver<Note>,
+    work: impl Future<Output = T>,
+) -> T {
+    let latest = Latest::default();
     let told = async {
         tokio::pin!(work);
         loop {

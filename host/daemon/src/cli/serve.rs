@@ -68,14 +68,16 @@ pub(super) async fn run(context: &Context, options: Options) -> Result<(), Failu
         );
     }
     let mut signals = Signals::listen()?;
+    let (progress, notes) = Progress::channel(1);
     let serve = ServeOptions {
+        progress,
         paths,
         allow_grants: options.allow_grants,
         dev: options.dev,
         ..ServeOptions::default()
     };
     let server = tokio::select! {
-        server = Server::bind(home, config, serve) => server?,
+        server = reach::watch(context, notes, Server::bind(home, config, serve)) => server?,
         () = signals.next() => return Ok(()),
     };
     if let Some(told) = told {

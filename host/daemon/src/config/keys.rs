@@ -162,7 +162,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "guard.mode",
-        "What happens to an answer that holds private text, where a skill says nothing: `block`, `redact` (it goes out without the text, to peers of tier 2 and more), or `warn` (it goes out, and you are told)",
+        "What happens to an answer that holds private text, where a skill says nothing: `block`, `redact` (a whole answer goes out without the text, to peers of tier 2 and more; one that a component reads in pieces is held back), or `warn` (it goes out, and you are told)",
     ),
     (
         "guard.rejections",

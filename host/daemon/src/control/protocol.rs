@@ -296,6 +296,8 @@ pub enum Request {
         /// Which skill.
         skill: String,
     },
+    /// Serve again although another program answered peers as this host. Answer: `{"resumed": whether nothing was served}`.
+    BridgeResume {},
     /// What is wrong with this home. Answer: `[{"check", "ok", "detail", "hint"}]`.
     Doctor {},
 }
@@ -351,6 +353,12 @@ pub struct Note {
 /// Where a handler tells how far it is. Telling never waits: what nobody reads in time is dropped.
 #[derive(Clone, Debug)]
 pub struct Progress(Option<tokio::sync::mpsc::Sender<Note>>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::silent()
+    }
+}
 
 impl Progress {
     /// Returns a place where nobody listens.

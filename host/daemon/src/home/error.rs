@@ -43,6 +43,14 @@ pub enum HomeError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A file that a home in use was made with is not there. Nothing takes its place.
+    #[error("{} is lost: {why}", .path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What needs it.
+        why: &'static str,
+    },
     /// The home is encrypted, and does not open.
     #[error("the seal {} does not open: {why}", .path.display())]
     Seal {
@@ -86,6 +94,10 @@ impl HomeError {
             Self::Seal { .. } => {
                 "give the passphrase that the home was encrypted with: `passphrase_env` or `passphrase_command` under [host]".to_owned()
             }
+            Self::Lost { path, .. } => format!(
+                "restore {} from a backup, or start anew with --home DIR; nothing was written",
+                path.display()
+            ),
             Self::Key { path, .. } => format!(
                 "restore {} from a backup; without it, peers know this host no longer",
                 path.display()

@@ -126,10 +126,10 @@ impl Home {
     }
 
     /// Opens the seal; the home must be locked by us. A home that has none gets one, and its keys are put under it: done
-    /// again after a break, it ends as if it had been done once.
+    /// again after a break, it ends as if it had been done once. A home that lost its seal gets none.
     ///
     /// # Errors
-    /// If the passphrase is another one, or a file cannot be read or written.
+    /// If the passphrase is another one, if the seal is lost, or if a file cannot be read or written.
     pub fn unseal(&mut self, passphrase: &Secret) -> Result<(), HomeError> {
         let path = self.seal_file();
         let seal = if exists(&path)? {
@@ -142,6 +142,11 @@ impl Home {
                 serde_json::from_slice(&text).map_err(|_| bad("it is damaged"))?;
             wrapped.open(passphrase).map_err(bad)?
         } else {
+            for key in [self.identity_key(), self.wallet_key()] {
+                if exists(&key)? && super::identity::read_file(&key)?.starts_with(MARK) {
+                    return Err(self.lost_seal());
+                }
+            }
             let (wrapped, seal) = Wrapped::new(passphrase);
             let text = serde_json::to_vec_pretty(&wrapped).expect("it is plain data");
             self.write_new(&path, &text)?;
@@ -184,7 +189,23 @@ impl Home {
         })
     }
 
-    fn seal_file(&self) -> std::path::PathBuf {
+    /// Returns whether the home has a seal, open or not.
+    ///
+    /// # Errors
+    /// If the home cannot be looked into.
+    pub fn has_seal(&self) -> Result<bool, HomeError> {
+        exists(&self.seal_file())
+    }
+
+    /// Returns why a home without a seal is refused that holds something under one.
+    pub fn lost_seal(&self) -> HomeError {
+        HomeError::Lost {
+            path: self.seal_file(),
+            why: "what this home holds is encrypted under the key in it",
+        }
+    }
+
+    pub(super) fn seal_file(&self) -> std::path::PathBuf {
         self.root.join("seal.json")
     }
 }
@@ -284,5 +305,41 @@ mod tests {
                 .expect("ours")
                 .starts_with(MARK)
         );
+    }
+
+    #[test]
+    fn a_lost_seal_is_named_and_nothing_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut home = Home::create(&folder.path().join("home")).expect("a home");
+        home.wallet().expect("made");
+        home.unseal(&word("a")).expect("it gets a seal");
+        let kept = std::fs::read(home.seal_file()).expect("ours");
+        std::fs::remove_file(home.seal_file()).expect("ours");
+        // One sealed key is enough to tell.
+        for lost in [home.identity_key(), home.wallet_key()] {
+            let aside = folder.path().join("aside");
+            std::fs::rename(&lost, &aside).expect("ours");
+            let mut again = Home::open(home.root()).expect("a home");
+            let refused = again.unseal(&word("a")).expect_err("it is lost");
+            assert!(
+                refused.to_string().contains("seal.json is lost"),
+                "{refused}"
+            );
+            assert!(
+                refused
+                    .hint()
+                    .is_some_and(|hint| hint.contains("nothing was written"))
+            );
+            assert!(!again.seal_file().exists());
+            std::fs::rename(&aside, &lost).expect("ours");
+        }
+        std::fs::write(home.seal_file(), kept).expect("restored");
+        std::fs::set_permissions(
+            home.seal_file(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o600),
+        )
+        .expect("ours");
+        let mut again = Home::open(home.root()).expect("a home");
+        again.unseal(&word("a")).expect("it opens again");
     }
 }

@@ -189,3 +189,41 @@ fn signatures_verify_and_purposes_differ() {
         Identity::from_secret(&[7; 32]).derive("a")
     );
 }
+
+#[test]
+fn a_key_that_a_home_in_use_lost_is_named_and_not_made_anew() {
+    let dir = scratch();
+    let root = dir.path().join("home");
+    let home = Home::create(&root).expect("a home");
+    let lost = |file: &str| {
+        let refused = match file {
+            "identity.key" => Home::create(&root).err(),
+            _ => home.wallet().err(),
+        };
+        let refused = refused.expect("it is lost").to_string();
+        assert!(refused.contains(&format!("{file} is lost")), "{refused}");
+        assert!(!root.join(file).exists());
+    };
+    // Without a trace of use, making the home broke off: it goes on.
+    std::fs::remove_file(home.identity_key()).expect("ours");
+    Home::create(&root).expect("a home");
+    home.make_folder(&home.xmtp().join("local")).expect("ours");
+    home.wallet().expect("no network knows it yet");
+    for used in [home.wallet_key(), home.store(), root.join("seal.json")] {
+        std::fs::remove_file(home.identity_key()).expect("ours");
+        let _ = std::fs::remove_file(home.wallet_key());
+        std::fs::write(&used, "x").expect("ours");
+        lost("identity.key");
+        std::fs::remove_file(&used).expect("ours");
+        Home::create(&root).expect("a home");
+    }
+    for used in ["inbox", "installation", "client.db3"] {
+        let used = home.xmtp().join("local").join(used);
+        std::fs::write(&used, "x").expect("ours");
+        lost("wallet.key");
+        std::fs::remove_file(home.identity_key()).expect("ours");
+        lost("identity.key");
+        std::fs::remove_file(&used).expect("ours");
+        Home::create(&root).expect("a home");
+    }
+}

@@ -49,6 +49,10 @@ impl Wallet {
     pub(super) fn open(home: &Home) -> Result<Self, HomeError> {
         let path = home.wallet_key();
         if !super::exists(&path)? {
+            if home.has_inbox()? {
+                let why = "peers know this home on a network by that key";
+                return Err(HomeError::Lost { path, why });
+            }
             let wallet = Self::generate();
             let text = format!("{}\n", hex(&wallet.key.to_bytes()));
             home.write_key(&path, text.as_bytes())?;

@@ -9,9 +9,16 @@ use crate::report::Failure;
 impl Host {
     /// Returns how far a peer sees: what its tier shows, without the skills that the guard took from it.
     pub fn sight(&self, peer: &PeerId, now: Timestamp) -> Sight {
+        self.sight_for(peer, false, now)
+    }
+
+    /// Returns how far a peer sees for one request, which its lease may have been charged for: see [`Trust::sight_for`].
+    ///
+    /// [`Trust::sight_for`]: crate::trust::Trust::sight_for
+    pub fn sight_for(&self, peer: &PeerId, is_charged: bool, now: Timestamp) -> Sight {
         Sight {
             barred: self.guards.barred(peer),
-            ..self.trust.sight(peer, now)
+            ..self.trust.sight_for(peer, is_charged, now)
         }
     }
 

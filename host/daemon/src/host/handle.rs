@@ -21,6 +21,10 @@ impl Host {
                 | Request::SkillsImport { .. }
                 | Request::SkillsImported {}
                 | Request::SkillsForget { .. }
+                | Request::TrustSet {
+                    skills: Some(_),
+                    ..
+                }
                 | Request::Call { .. }
                 | Request::Doctor {}
         );
@@ -138,6 +142,7 @@ impl Host {
             Request::Probes {} => self.probes().await,
             Request::GuardList {} => self.guard_list().await,
             Request::GuardLift { peer, skill } => self.guard_lift(&peer, &skill).await,
+            Request::BridgeResume {} => self.bridge_resume(),
             Request::Doctor {} => self.doctor().await,
         }
     }

@@ -69,12 +69,19 @@ impl Host {
             Some(peer) => Some(self.resolve(peer).await?),
             None => None,
         };
-        if let Some(peer) = &bound
-            && self.trust.row(peer).is_some_and(|row| row.blocked)
-        {
-            return Err(Failure::failed(format!("{peer} is blocked"))
-                .cause("an invite lifts no block")
-                .hint("run `coworker-host trust set PEER known` to let it in again"));
+        if let Some(row) = bound.as_ref().and_then(|peer| self.trust.row(peer)) {
+            if row.blocked {
+                return Err(Failure::failed(format!("{} is blocked", row.peer))
+                    .cause("an invite lifts no block")
+                    .hint("run `coworker-host trust set PEER known` to let it in again"));
+            }
+            if row.tier >= terms.grants {
+                let (has, grants) = (row.tier, terms.grants);
+                return Err(Failure::failed(format!(
+                    "the peer is {has} for good: an invite to be {grants} gives it nothing"
+                ))
+                .hint("leave out --grants for a code that only says where you are"));
+            }
         }
         // Codes carry whole seconds, and what is kept is what the code says.
         let expires = Timestamp(now.after(within).0.div_euclid(1_000_000) * 1_000_000);

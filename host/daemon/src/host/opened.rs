@@ -5,10 +5,12 @@ use std::sync::Arc;
 use coworker_core::{Bytes, Secret};
 
 use crate::config::Config;
+use crate::control::protocol::Progress;
 use crate::home::{Home, HomeLock, Identity};
 use crate::models::key::{Key, Source};
 use crate::port;
 use crate::report::Failure;
+use crate::secret_command::SecretCommand;
 use crate::store::{Store, StoreOptions};
 use crate::tasks::Tasks;
 
@@ -31,9 +33,22 @@ pub struct OpenHome {
 
 impl OpenHome {
     /// Takes a home and opens what is in it, with the owner's passphrase if there is one.
-    pub async fn open(mut home: Home, config: Config) -> Result<Self, Failure> {
+    pub async fn open(home: Home, config: Config) -> Result<Self, Failure> {
+        Self::open_with(home, config, &Progress::silent()).await
+    }
+
+    /// The same, telling what it waits for.
+    pub async fn open_with(
+        mut home: Home,
+        config: Config,
+        progress: &Progress,
+    ) -> Result<Self, Failure> {
         let lock = home.lock()?;
-        if let Some(passphrase) = passphrase(&config).await? {
+        if let Some(passphrase) = passphrase(&config, progress).await? {
+            if !home.has_seal()? && Store::is_sealed(&home.store())? {
+                return Err(home.lost_seal().into());
+            }
+            progress.say("opening the home");
             home = tokio::task::spawn_blocking(move || home.unseal(&passphrase).map(|()| home))
                 .await
                 .map_err(|error| {
@@ -67,11 +82,16 @@ impl OpenHome {
 }
 
 /// Returns the home's passphrase, if the configuration says where it is.
-async fn passphrase(config: &Config) -> Result<Option<Secret>, Failure> {
+async fn passphrase(config: &Config, progress: &Progress) -> Result<Option<Secret>, Failure> {
     let host = &config.host;
     let source = match (&host.passphrase_env, &host.passphrase_command) {
         (None, None) => return Ok(None),
-        (_, Some(line)) => Source::Command(line.clone()),
+        (_, Some(line)) => {
+            let key = "host.passphrase_command".to_owned();
+            progress.say(format!("waiting for the command of `{key}`"));
+            let line = line.clone();
+            Source::Command(SecretCommand { key, line })
+        }
         (Some(name), None) => Source::Env(name.clone()),
     };
     Key::new(source, port::http::environment())

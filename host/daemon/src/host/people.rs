@@ -5,10 +5,11 @@ use coworker_core::{CorrelationId, InviteCode, Message, PeerId, Scheme, Span, Ti
 use serde_json::{Value, json};
 
 use super::Host;
+use super::leases::Ends;
 use crate::clock;
 use crate::import::Address;
 use crate::report::{Failure, printable};
-use crate::store::{LeaseRow, PeerRow, ProposalRow, UsageBy};
+use crate::store::{PeerRow, ProposalRow, UsageBy};
 
 /// What to do about a wallet that leads nowhere: one that the owner wrote, and one that was brought from elsewhere.
 pub(super) const NO_INBOX: &str = "ask its owner for an invite made while connected to the network";
@@ -50,7 +51,7 @@ impl Host {
             .rows()
             .iter()
             .filter(|row| decided(row))
-            .map(row_value)
+            .map(|row| self.row_value(row))
             .collect())
     }
 
@@ -63,23 +64,19 @@ impl Host {
         skills: Option<Vec<String>>,
     ) -> Result<Value, Failure> {
         let peer = self.resolve(peer).await?;
-        let skills = skills.filter(|skills| !skills.is_empty());
-        let lease = (span.is_some() || calls.is_some() || skills.is_some()).then(|| LeaseRow {
-            tier,
-            until: span.map(|span| clock::now().after(span.0)),
-            calls_left: calls,
+        let ends = Ends {
+            span,
+            calls,
             skills,
-        });
-        if tier == Tier::Untrusted && lease.is_some() {
-            return Err(
-                Failure::usage("a lease of the tier untrusted gives nothing")
-                    .hint("leave out --for, --calls and --skill to block the peer"),
-            );
-        }
-        if tier == Tier::Untrusted {
+        };
+        if ends.is_none() && tier == Tier::Untrusted {
             return self.cut_off(&peer).await;
         }
-        Ok(row_value(&self.trust.set(&peer, tier, lease).await?))
+        let lease = match ends.is_none() {
+            true => None,
+            false => Some(self.lease(&peer, tier, ends).await?),
+        };
+        Ok(self.row_value(&self.trust.set(&peer, tier, lease).await?))
     }
 
     pub(super) async fn trust_revoke(&self, peer: &str) -> Result<Value, Failure> {
@@ -97,7 +94,7 @@ impl Host {
         self.stop_running(peer);
         self.outbox.reload(peer);
         tracing::info!(%peer, waiting, cancelled = cancelled.len(), "trust was revoked");
-        let mut value = row_value(&row);
+        let mut value = self.row_value(&row);
         if let Some(row) = value.as_object_mut() {
             row.insert("cancelled".to_owned(), cancelled.len().into());
         }
@@ -155,7 +152,7 @@ impl Host {
             .take_over(&peer, proposal.tier, proposal.name)
             .await?;
         self.store.drop_proposal(proposal.id).await?;
-        Ok(row_value(&row))
+        Ok(self.row_value(&row))
     }
 
     pub(super) async fn trust_grant(&self, id: &str) -> Result<Value, Failure> {
@@ -175,7 +172,7 @@ impl Host {
                 None,
             )
             .await?;
-        Ok(row_value(&row))
+        Ok(self.row_value(&row))
     }
 
     pub(super) async fn trust_deny(&self, id: &str) -> Result<Value, Failure> {
@@ -188,7 +185,11 @@ impl Host {
     }
 
     pub(super) fn peers_list(&self) -> Value {
-        self.trust.rows().iter().map(seen_value).collect()
+        self.trust
+            .rows()
+            .iter()
+            .map(|row| self.seen_value(row))
+            .collect()
     }
 
     pub(super) async fn peers_show(&self, peer: &str) -> Result<Value, Failure> {
@@ -200,7 +201,7 @@ impl Host {
             .await?;
         let usage = usage.into_iter().find(|sum| sum.key == peer.to_string());
         let card = self.store.card(&peer).await?;
-        let mut value = seen_value(&row);
+        let mut value = self.seen_value(&row);
         if let Some(value) = value.as_object_mut() {
             value.insert("skills".to_owned(), card.map(|card| card.skills).into());
             value.insert(
@@ -223,7 +224,7 @@ impl Host {
         name: Option<String>,
     ) -> Result<Value, Failure> {
         let peer = self.resolve(peer).await?;
-        Ok(row_value(&self.trust.name(&peer, name).await?))
+        Ok(self.row_value(&self.trust.name(&peer, name).await?))
     }
 
     pub(super) async fn peers_forget(&self, peer: &str) -> Result<Value, Failure> {
@@ -243,17 +244,28 @@ impl Host {
                 .hint("run `coworker-host connect` with its invite to meet it")
         })
     }
-}
 
-/// Returns a peer as commands show it.
-pub(super) fn row_value(row: &PeerRow) -> Value {
-    let lease = row.lease.as_ref().map(|lease| {
-        json!({ "tier": lease.tier, "until_at": lease.until, "calls_left": lease.calls_left, "skills": lease.skills })
-    });
-    json!({
-        "peer": row.peer, "name": row.name, "claimed_name": row.claimed_name, "tier": row.tier,
-        "blocked": row.blocked, "lease": lease,
-    })
+    /// Returns a peer as commands show it.
+    fn row_value(&self, row: &PeerRow) -> Value {
+        let now = clock::now();
+        let lease = row.lease.as_ref().map(|lease| {
+            let until = lease.until.map(|until| self.trust.shown_end(until, now));
+            json!({ "tier": lease.tier, "until_at": until, "calls_left": lease.calls_left, "skills": lease.skills })
+        });
+        json!({
+            "peer": row.peer, "name": row.name, "claimed_name": row.claimed_name, "tier": row.tier,
+            "blocked": row.blocked, "lease": lease,
+        })
+    }
+
+    fn seen_value(&self, row: &PeerRow) -> Value {
+        let mut value = self.row_value(row);
+        if let Some(value) = value.as_object_mut() {
+            value.insert("first_seen_at".to_owned(), json!(row.first_seen));
+            value.insert("last_seen_at".to_owned(), json!(row.last_seen));
+        }
+        value
+    }
 }
 
 fn proposal_value(row: &ProposalRow) -> Value {
@@ -261,13 +273,4 @@ fn proposal_value(row: &ProposalRow) -> Value {
         "id": row.id, "peer": row.peer, "wallet": row.wallet, "name": null, "claimed_name": row.name, "tier": row.tier,
         "reason": "brought from agent-coworker", "received_at": row.at, "origin": "import",
     })
-}
-
-fn seen_value(row: &PeerRow) -> Value {
-    let mut value = row_value(row);
-    if let Some(value) = value.as_object_mut() {
-        value.insert("first_seen_at".to_owned(), json!(row.first_seen));
-        value.insert("last_seen_at".to_owned(), json!(row.last_seen));
-    }
-    value
 }

@@ -43,6 +43,21 @@ impl Host {
         }))
     }
 
+    /// Serves again although another program answered as this host.
+    pub(super) fn bridge_resume(&self) -> Result<Value, Failure> {
+        let resumed = match &self.network {
+            Some(network) => network.resume()?,
+            None => false,
+        };
+        if resumed {
+            tracing::warn!(
+                "serving again by the owner's word, though another program answered as this host"
+            );
+        }
+        self.wake.notify_one();
+        Ok(json!({ "resumed": resumed }))
+    }
+
     /// Returns whose the node of this user is, where it is the network.
     fn node(&self) -> Option<Value> {
         let url = self.network.as_ref()?.status().url?;
@@ -199,7 +214,7 @@ impl Host {
                     "; {passed_over} messages could not be read and were passed over"
                 ));
             }
-            let is_well = status.state == State::Ready;
+            let is_well = status.state == State::Ready && !status.twin;
             checks.push(check("xmtp", is_well, detail, status.hint));
             if status.unread > 0 {
                 let detail = format!("{} conversations cannot be read", status.unread);

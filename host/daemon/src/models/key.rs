@@ -4,19 +4,13 @@
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use coworker_core::Secret;
 use http::HeaderValue;
 
 use super::Fault;
-
-/// The longest key there is room for.
-const LONGEST: usize = 8 << 10;
-/// How long a command may take to print a key; it may have to ask its user.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::secret_command::{LONGEST, SecretCommand, first_line};
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +22,7 @@ pub(crate) enum Source {
     /// In a file.
     File(PathBuf),
     /// A command prints it.
-    Command(String),
+    Command(SecretCommand),
 }
 
 /// A provider's key.
@@ -104,11 +98,11 @@ impl Key {
             },
             // Read each time, so that a new key needs no restart.
             Source::File(path) => read(path).map(Some),
-            Source::Command(line) => {
+            Source::Command(command) => {
                 if let Some(key) = self.known() {
                     return Ok(Some(key));
                 }
-                let key = run(line).await?;
+                let key = command.first_line().await?;
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
                 Ok(Some(key))
             }
@@ -151,38 +145,6 @@ fn read(path: &Path) -> Result<Secret, String> {
     first_line(&text).ok_or_else(|| format!("{shown} is empty"))
 }
 
-/// Runs the owner's command and returns the first line that it prints.
-async fn run(line: &str) -> Result<Secret, String> {
-    let mut command = tokio::process::Command::new("/bin/sh");
-    command
-        .args(["-c", line])
-        .stdin(Stdio::null())
-        // What it complains about may hold the key: it is for its own terminal, and here there is none.
-        .stderr(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
-        .await
-        .map_err(|_| "the command for the key does not end".to_owned())?
-        .map_err(|error| format!("the command for the key does not start: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "the command for the key failed ({})",
-            output.status
-        ));
-    }
-    std::str::from_utf8(&output.stdout)
-        .ok()
-        .filter(|text| text.len() <= LONGEST)
-        .and_then(first_line)
-        .ok_or_else(|| "the command for the key prints no key".to_owned())
-}
-
-fn first_line(text: &str) -> Option<Secret> {
-    let line = text.lines().next()?.trim();
-    (!line.is_empty()).then(|| Secret::new(line))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -218,9 +180,15 @@ mod tests {
                 .expect_err("none")
                 .contains("OTHER")
         );
-        let printed = key(Source::Command("echo sk-cmd; echo more".into())).await;
+        let command = |line: &str| {
+            Source::Command(SecretCommand {
+                key: "llm.near.key_command".into(),
+                line: line.into(),
+            })
+        };
+        let printed = key(command("echo sk-cmd; echo more")).await;
         assert_eq!(printed.as_deref(), Ok("Bearer sk-cmd"));
-        let failed = key(Source::Command("echo sk-x >&2; exit 3".into())).await;
+        let failed = key(command("echo sk-x >&2; exit 3")).await;
         assert!(
             failed
                 .as_ref()

@@ -20,6 +20,7 @@ use super::scripted::Script;
 use super::transfer::{Answer, Parcel, Transfer, Way};
 use super::{Fault, anthropic, openai};
 use crate::config::{ProviderConfig, ProviderKind, Structured};
+use crate::secret_command::SecretCommand;
 
 /// The parts of an answer on its way.
 pub(super) type Pieces = BoxStream<'static, Result<Piece, Fault>>;
@@ -84,7 +85,10 @@ impl Provider {
         } else if let Some(path) = &config.key_file {
             Source::File(home.join(path))
         } else if let Some(line) = &config.key_command {
-            Source::Command(line.clone())
+            Source::Command(SecretCommand {
+                key: format!("llm.{name}.key_command"),
+                line: line.clone(),
+            })
         } else {
             // A key is sent nowhere but to whom it is for.
             match usual.key_env.filter(|_| config.base_url.is_none()) {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use coworker_core::{
-    Catalog, Digest, Envelope, Message, PeerId, Prior, Sight, Tier, Timestamp, Verdict, View, judge,
+    Catalog, Digest, Envelope, Message, PeerId, Prior, Scheme, Sight, Tier, Timestamp, Verdict,
+    View, judge,
 };
 
 use super::{CACHED, OWED};
@@ -13,6 +14,10 @@ use crate::host::Host;
 
 /// Takes a token for a peer's next request, or tells how long until it may have one.
 pub(super) fn may_start(host: &Host, peer: &PeerId, tier: Tier) -> Result<(), Duration> {
+    if host.has_twin() && peer.scheme() != Scheme::Local {
+        // What is asked waits for the owner's choice.
+        return Err(OWED);
+    }
     let room = host.config.retention.size;
     if host.outbox.is_too_much(peer, tier, room) {
         return Err(OWED);

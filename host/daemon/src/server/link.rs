@@ -18,9 +18,15 @@ pub(super) async fn open(opened: &OpenHome, serving: bool) -> Result<Link, Failu
             loopback::open(&dir, opened.identity.clone(), &opened.tasks)
                 .await
                 .map_err(|error| {
+                    let hint = match error {
+                        TransportError::Taken => {
+                            "stop the host on the other copy of this home; one identity serves in one place"
+                        }
+                        _ => "set `[loopback] dir` in config.toml to a folder of your own",
+                    };
                     Failure::config("the loopback transport cannot be opened")
                         .cause(error.to_string())
-                        .hint("set `[loopback] dir` in config.toml to a folder of your own")
+                        .hint(hint)
                 })
         }
         Transport::Xmtp => {

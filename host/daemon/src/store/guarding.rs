@@ -2,6 +2,7 @@
 //! themselves there are digests and hashes only.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use coworker_core::{Digest, GuardMode, PeerId, TaskId, Timestamp};
 use rusqlite::params;
@@ -129,14 +130,16 @@ impl Store {
         .await
     }
 
-    /// Takes down what held private text. If it was held back, and that makes `most` times since `since`, the skill is taken
-    /// from the peer. A task counts once. Returns whether the skill was taken now.
+    /// Takes down what held private text. If it was held back, and that makes `most` times `within` that time, the skill is
+    /// taken from the peer. A task counts once, and what was dated further ahead than that by a clock that was wrong does
+    /// not. Returns whether the skill was taken now.
     pub async fn guard_reject(
         &self,
         row: RejectionRow,
-        since: Timestamp,
+        within: Duration,
         most: u32,
     ) -> Result<bool, StoreError> {
+        let (since, until) = (row.at.before(within), row.at.after(within));
         self.write(move |c| {
             let peer = peer_key(&row.peer);
             c.prepare_cached(
@@ -164,9 +167,10 @@ impl Store {
             }
             let count: i64 = c
                 .prepare_cached(
-                    "SELECT count(*) FROM guard_rejection WHERE peer = ?1 AND skill = ?2 AND at > ?3 AND mode = 'block'",
+                    "SELECT count(*) FROM guard_rejection WHERE peer = ?1 AND skill = ?2 AND at > ?3 AND at < ?4
+                     AND mode = 'block'",
                 )?
-                .query_row(params![peer, row.skill, since.0], |row| row.get(0))?;
+                .query_row(params![peer, row.skill, since.0, until.0], |row| row.get(0))?;
             if count < i64::from(most) {
                 return Ok(false);
             }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, approvals, asked, cards, cursors, deaths, delegated, guarding, invites, known,
-    logs, outbox, peers, places, probes, proposals, state, tasks, usage,
+    StoreError, approvals, asked, cards, charges, cursors, deaths, delegated, guarding, invites,
+    known, logs, outbox, peers, places, probes, proposals, state, tasks, usage,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -14,7 +14,7 @@ pub(super) const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 11] {
+fn steps() -> [String; 12] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -45,6 +45,7 @@ fn steps() -> [String; 11] {
         usage::MEASURED.to_owned(),
         guarding::MODES.to_owned(),
         approvals::BROKEN_OFF.to_owned(),
+        [charges::CHARGED, usage::AHEAD, peers::MARK].concat(),
     ]
 }
 

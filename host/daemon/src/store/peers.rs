@@ -32,6 +32,11 @@ CREATE TABLE trust_request (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The time that leases have come to, where the clock may have gone back since.
+pub(super) const MARK: &str = "
+CREATE TABLE lease_mark (at INTEGER NOT NULL) STRICT;
+";
+
 /// How many peers are kept about whom the owner decided nothing.
 const STRANGERS: i64 = 10_000;
 /// How many trust requests may wait.
@@ -128,6 +133,27 @@ impl Store {
     /// Adds or replaces a peer. Refused with [`StoreError::NameTaken`] if another one has the name.
     pub async fn put_peer(&self, row: PeerRow) -> Result<(), StoreError> {
         self.write(move |c| put(c, &row)).await
+    }
+
+    /// Returns the time that leases had come to when it was last written down.
+    pub async fn lease_mark(&self) -> Result<Timestamp, StoreError> {
+        self.read(|c| {
+            let mark = c.query_row("SELECT coalesce(max(at), 0) FROM lease_mark", [], |row| {
+                row.get(0)
+            });
+            Ok(Timestamp(mark?))
+        })
+        .await
+    }
+
+    /// Writes down the time that leases have come to.
+    pub async fn set_lease_mark(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write(move |c| {
+            c.execute("DELETE FROM lease_mark", [])?;
+            c.execute("INSERT INTO lease_mark (at) VALUES (?1)", [at.0])?;
+            Ok(())
+        })
+        .await
     }
 
     /// Forgets a peer, with its pending trust request. Returns whether it was known.

@@ -2,11 +2,13 @@
 //! and open the values, so that every statement reads the same with a seal and without. Names, times, sizes and outcomes
 //! stay in the clear: the host searches by them.
 
+use std::path::Path;
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Error};
+use rusqlite::{Connection, Error, OpenFlags};
 
-use super::StoreError;
+use super::{Store, StoreError};
 use crate::home::Seal;
 
 /// Where what was said lies.
@@ -22,6 +24,26 @@ const PLACES: [(&str, &str); 8] = [
 ];
 /// What the database holds to tell whether it is the one of a seal.
 const PROOF: &str = "coworker-host";
+
+impl Store {
+    /// Returns whether a database holds what was said under a seal. Looks, and changes nothing; a file that is not there
+    /// holds nothing.
+    pub fn is_sealed(path: &Path) -> Result<bool, StoreError> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        is_sealed(&Connection::open_with_flags(path, flags)?)
+    }
+}
+
+fn is_sealed(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'sealed'",
+        [],
+        |row| row.get::<_, bool>(0),
+    )?)
+}
 
 /// Gives a connection `seal` and `unseal`, and puts under the seal what is not under it yet.
 pub(super) fn prepare(connection: &Connection, seal: Option<Seal>) -> Result<(), StoreError> {
@@ -52,12 +74,7 @@ pub(super) fn prepare(connection: &Connection, seal: Option<Seal>) -> Result<(),
         let length = context.get::<Option<i64>>(0)?;
         Ok(length.map(|length| length - around))
     })?;
-    let is_sealed = connection.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE name = 'sealed'",
-        [],
-        |row| row.get::<_, bool>(0),
-    )?;
-    match (is_sealed, seal.is_some()) {
+    match (is_sealed(connection)?, seal.is_some()) {
         (false, false) => Ok(()),
         (true, false) => Err(StoreError::Sealed),
         (true, true) => {

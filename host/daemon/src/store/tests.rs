@@ -1,5 +1,6 @@
 //! Tests of the store as a whole: what survives, what is known again, and what is forgotten.
 
+mod clock;
 mod crash;
 mod delegated;
 mod failure;

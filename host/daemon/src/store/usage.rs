@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use coworker_core::budget::Cost;
 use coworker_core::{Bytes, Limits, PeerId, Span, TaskId, Timestamp};
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::codec::{int, peer_at, peer_of, uint_at};
@@ -29,6 +29,11 @@ ALTER TABLE task ADD COLUMN host_bytes INTEGER;
 ALTER TABLE task ADD COLUMN output INTEGER;
 ALTER TABLE task ADD COLUMN log_lines INTEGER;
 ALTER TABLE task ADD COLUMN limits TEXT;
+";
+
+/// Up to which task the records are dated ahead of the clock, and what the clock showed when that was found.
+pub(super) const AHEAD: &str = "
+CREATE TABLE dated_ahead (seq INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
 ";
 
 /// What one run used.
@@ -294,28 +299,74 @@ impl Store {
         .await
     }
 
-    /// Returns what was used of models since a time, for the budget.
-    pub async fn spent_since(&self, since: Timestamp) -> Result<Vec<SpentRow>, StoreError> {
-        self.read(move |c| {
-            let mut statement = c.prepare_cached(
-                "SELECT peer, coalesce(skill, ''), max(finished), sum(model_calls),
-                 sum(coalesce(tokens_in, 0) + coalesce(tokens_out, 0)), coalesce(sum(cost), 0)
-                 FROM task INDEXED BY task_asked WHERE model_calls > 0 AND finished >= ?1
-                 GROUP BY peer, skill, finished / 60000000 ORDER BY 3",
-            )?;
-            let rows = statement.query_map([since.0], |row| {
-                Ok(SpentRow {
-                    peer: peer_at(row, 0)?,
-                    skill: row.get(1)?,
-                    at: Timestamp(row.get(2)?),
-                    calls: uint_at(row, 3)?,
-                    tokens: uint_at(row, 4)?,
-                    cost: Cost(uint_at(row, 5)?),
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+    /// Returns what was used of models since a time, for the budget. What a clock dated after `now` that was ahead for a
+    /// while counts from when that is found, and not until its date comes.
+    pub async fn spent_since(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SpentRow>, StoreError> {
+        self.write(move |c| {
+            let mut rows = spent(c, since, now)?;
+            let latest = Timestamp(i64::MAX);
+            let ahead = spent(c, now.after(Duration::from_micros(1)), latest)?;
+            if let Some(found) = ahead_since(c, now)?.filter(|found| *found >= since) {
+                rows.extend(ahead.into_iter().map(|row| SpentRow { at: found, ..row }));
+            }
+            rows.sort_by_key(|row| row.at);
+            Ok(rows)
         })
         .await
+    }
+}
+
+fn spent(c: &Connection, since: Timestamp, until: Timestamp) -> Result<Vec<SpentRow>, StoreError> {
+    let mut statement = c.prepare_cached(
+        "SELECT peer, coalesce(skill, ''), max(finished), sum(model_calls),
+         sum(coalesce(tokens_in, 0) + coalesce(tokens_out, 0)), coalesce(sum(cost), 0)
+         FROM task INDEXED BY task_asked WHERE model_calls > 0 AND finished BETWEEN ?1 AND ?2
+         GROUP BY peer, skill, finished / 60000000",
+    )?;
+    let rows = statement.query_map([since.0, until.0], |row| {
+        Ok(SpentRow {
+            peer: peer_at(row, 0)?,
+            skill: row.get(1)?,
+            at: Timestamp(row.get(2)?),
+            calls: uint_at(row, 3)?,
+            tokens: uint_at(row, 4)?,
+            cost: Cost(uint_at(row, 5)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Returns when it was found that records are dated after `now`, if some are. The records stay as they are: the clock of now
+/// may be the wrong one.
+fn ahead_since(c: &Connection, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let last: Option<i64> = c.query_row(
+        "SELECT max(seq) FROM task INDEXED BY task_asked WHERE model_calls > 0 AND finished > ?1",
+        [now.0],
+        |row| row.get(0),
+    )?;
+    let Some(last) = last else {
+        c.execute("DELETE FROM dated_ahead", [])?;
+        return Ok(None);
+    };
+    let found: Option<(i64, i64)> = c
+        .query_row("SELECT seq, at FROM dated_ahead", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    match found {
+        Some((seq, at)) if seq >= last && at <= now.0 => Ok(Some(Timestamp(at))),
+        _ => {
+            c.execute("DELETE FROM dated_ahead", [])?;
+            c.execute(
+                "INSERT INTO dated_ahead (seq, at) VALUES (?1, ?2)",
+                [last, now.0],
+            )?;
+            Ok(Some(now))
+        }
     }
 }
 

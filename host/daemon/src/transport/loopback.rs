@@ -5,16 +5,19 @@ mod frame;
 mod handshake;
 
 use std::collections::HashMap;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use coworker_core::{PeerId, Scheme};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use self::frame::Frame;
 use super::{CROWDED_PAUSE, Inbound, Kept, Link, Outgoing, SendError, TransportError};
@@ -28,6 +31,8 @@ const INBOX: usize = 64;
 const LANE: usize = 1_024;
 /// How many connections a host holds open at a time, so that a local process cannot use up its file handles.
 const CONNECTIONS: usize = 512;
+/// How long a host that just stops may hold its place.
+const LEAVING: Duration = Duration::from_secs(1);
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
@@ -46,6 +51,7 @@ pub async fn open(
     prepare(dir)?;
     let me = identity.peer();
     let path = socket_of(dir, &me);
+    let claim = claim(&path).await?;
     let _ = tokio::fs::remove_file(&path).await;
     let failed = |source| TransportError::Listen {
         path: path.display().to_string(),
@@ -55,7 +61,7 @@ pub async fn open(
     let (inbox_in, inbox) = mpsc::channel(INBOX);
     let (outbox, outbox_out) = mpsc::channel(INBOX);
     tasks.spawn(listen(
-        listener,
+        (listener, claim),
         path.clone(),
         identity.clone(),
         inbox_in,
@@ -97,8 +103,37 @@ fn prepare(dir: &Path) -> Result<(), TransportError> {
     Ok(())
 }
 
+/// Takes the place of a key on this machine, or says that it is taken: by a host on a copy of this home, which has a lock
+/// of its own. It would go on without being reached, while peers are answered by two hosts in turn.
+async fn claim(socket: &Path) -> Result<File, TransportError> {
+    let path = socket.with_extension("lock");
+    let failed = |source| TransportError::Listen {
+        path: path.display().to_string(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(&path)
+        .map_err(failed)?;
+    let until = Instant::now() + LEAVING;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+                tokio::time::sleep(LEAVING / 50).await;
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(TransportError::Taken),
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+}
+
 async fn listen(
-    listener: UnixListener,
+    (listener, _claim): (UnixListener, File),
     path: PathBuf,
     identity: Arc<Identity>,
     inbox: mpsc::Sender<Inbound>,

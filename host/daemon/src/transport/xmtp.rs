@@ -15,6 +15,7 @@ mod process;
 mod program;
 mod record;
 mod status;
+mod twin;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -31,8 +32,10 @@ pub use status::{PassedOver, State, Status, Trouble};
 
 use self::bridge::Bridge;
 use self::cursor::Cursors;
+use self::twin::Twin;
 use super::{Link, SendError, TransportError};
-use crate::home::{Home, Wallet};
+use crate::clock;
+use crate::home::{Home, HomeError, Wallet};
 use crate::store::Store;
 use crate::tasks::Tasks;
 
@@ -112,13 +115,34 @@ pub struct Network {
     status: watch::Receiver<Status>,
     questions: mpsc::Sender<Question>,
     named: Arc<watch::Sender<BTreeSet<PeerId>>>,
+    twin: Arc<Twin>,
     wallet: String,
 }
 
 impl Network {
     /// Returns how the bridge is now.
     pub fn status(&self) -> Status {
-        self.status.borrow().clone()
+        let mut status = self.status.borrow().clone();
+        status.twin = self.twin.is_there();
+        // What keeps the bridge from carrying anything comes first.
+        if let Some(trouble) = self.twin.trouble().filter(|_| status.why.is_none()) {
+            status.why = Some(trouble.why);
+            status.hint = trouble.hint.map(str::to_owned);
+        }
+        status
+    }
+
+    /// Returns whether another installation of the inbox answers peers: nothing is served then.
+    pub fn has_twin(&self) -> bool {
+        self.twin.is_there()
+    }
+
+    /// Serves again although another installation answered, by the owner's word. Returns whether nothing was served.
+    ///
+    /// # Errors
+    /// If it cannot be written down.
+    pub fn resume(&self) -> Result<bool, HomeError> {
+        self.twin.resume(clock::now())
     }
 
     /// Returns how the bridge is from now on.
@@ -175,6 +199,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
     let (told, status) = watch::channel(first);
     let (named, first) = watch::channel(BTreeSet::new());
     let (patience, stays) = (options.patience.first, options.stays);
+    let twin = Arc::new(Twin::new(options.record.clone(), clock::now()));
     let bridge = Bridge::new(
         options,
         Cursors::new(rows),
@@ -182,6 +207,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
         (outbox_out, asked),
         first,
         inbox_in,
+        twin.clone(),
         tasks,
     );
     tasks.spawn(bridge.run());
@@ -197,6 +223,7 @@ pub async fn open(options: Options, tasks: &Tasks) -> Result<Link, TransportErro
             status,
             questions,
             named: Arc::new(named),
+            twin,
             wallet,
         }),
     })

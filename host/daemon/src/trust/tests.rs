@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use coworker_core::{Span, TaskId};
+
 use super::*;
 
 fn peer(n: u32) -> PeerId {
@@ -9,6 +11,27 @@ fn peer(n: u32) -> PeerId {
 async fn trust(auto: Tier) -> Trust {
     let store = Store::in_memory().expect("memory");
     Trust::open(store, auto).await.expect("an empty store")
+}
+
+/// Puts a request of a peer on disk, for a lease to be charged for.
+async fn request(trust: &Trust, n: u32, id: u8) -> TaskId {
+    let task = TaskId::from_random([id; 16]);
+    let now = clock::now();
+    let arrival = crate::store::Arrival {
+        task,
+        peer: peer(n),
+        transport_id: format!("m{id}"),
+        kind: "task_request".into(),
+        correlation: None,
+        fingerprint: [id; 32],
+        skill: Some("one".into()),
+        body: b"{}".to_vec(),
+        received: now,
+        expires: now.after(Duration::from_secs(60)),
+        begun: None,
+    };
+    trust.store.accept(arrival).await.expect("a row");
+    task
 }
 
 async fn asks(trust: &Trust, n: u32, wanted: Tier) -> Asked {
@@ -96,20 +119,11 @@ async fn a_lease_ends_by_time_by_calls_and_holds_for_its_skills_only() {
         (sight.tier_for("one"), sight.tier_for("two")),
         (Tier::Internal, Tier::Untrusted)
     );
-    let later = now.after(Duration::from_secs(61));
-    assert_eq!(
-        trust.sight(&peer(1), later).tier_for("one"),
-        Tier::Untrusted,
-        "its time is over"
-    );
-    for left in [true, true, false] {
-        assert_eq!(
-            trust
-                .spend(&peer(1), Tier::Known, now)
-                .await
-                .expect("a row"),
-            left
-        );
+    for (id, left) in [(1, true), (2, true), (3, false)] {
+        let task = request(&trust, 1, id).await;
+        let charged = trust.charge(&peer(1), task, Tier::Known, now).await;
+        assert_eq!(charged.expect("a row"), left);
+        assert_eq!(trust.store.is_charged(task).await.expect("a row"), left);
     }
     assert_eq!(
         trust.sight(&peer(1), now).tier_for("one"),
@@ -123,6 +137,66 @@ async fn a_lease_ends_by_time_by_calls_and_holds_for_its_skills_only() {
         reopened.sight(&peer(1), now).tier_for("one"),
         Tier::Untrusted
     );
+    let lease = LeaseRow {
+        tier: Tier::Internal,
+        until: Some(now.after(Duration::from_secs(60))),
+        calls_left: None,
+        skills: None,
+    };
+    trust
+        .set(&peer(1), Tier::Internal, Some(lease))
+        .await
+        .expect("a row");
+    let seen = |now| trust.sight(&peer(1), now).tier_for("one");
+    assert_eq!(seen(now), Tier::Internal);
+    let later = now.after(Duration::from_secs(61));
+    assert_eq!(seen(later), Tier::Untrusted, "its time is over");
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_revives_no_lease_and_a_new_one_has_its_own_time() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    let (hour, years) = (Span::secs(3_600), Duration::from_secs(200_000_000));
+    let lend = async |trust: &Trust, at| {
+        let lease = LeaseRow {
+            tier: Tier::Internal,
+            until: Some(trust.lease_end(hour, at)),
+            calls_left: None,
+            skills: None,
+        };
+        let row = trust.set(&peer(1), Tier::Internal, Some(lease)).await;
+        row.expect("a row").lease.and_then(|lease| lease.until)
+    };
+    let seen = |trust: &Trust, at| trust.sight(&peer(1), at).tier_for("one");
+    let after = |secs| now.after(Duration::from_secs(secs));
+    lend(&trust, now).await;
+    assert_eq!(seen(&trust, after(3_000)), Tier::Internal);
+    assert_eq!(seen(&trust, after(3_700)), Tier::Untrusted);
+    assert_eq!(seen(&trust, now), Tier::Untrusted, "the clock went back");
+    // Ahead by years and back: what is lent from then on ends after its hour, also over a restart.
+    seen(&trust, now.after(years));
+    let until = lend(&trust, now).await.expect("an end");
+    let shown = trust.shown_end(until, now);
+    assert!(
+        shown.since(after(3_590)) < Duration::from_secs(20),
+        "{shown:?}"
+    );
+    assert_eq!(seen(&trust, after(3_500)), Tier::Internal);
+    trust.mark_time(after(3_500)).await.expect("written");
+    let reopened = Trust::open(trust.store.clone(), Tier::Untrusted)
+        .await
+        .expect("rows");
+    for trust in [&reopened, &trust] {
+        assert_eq!(seen(trust, after(3_500)), Tier::Internal);
+        assert_eq!(seen(trust, after(3_700)), Tier::Untrusted);
+    }
+    // A host that did not run while the clock went back.
+    trust.mark_time(after(3_700)).await.expect("written");
+    let again = Trust::open(trust.store.clone(), Tier::Untrusted)
+        .await
+        .expect("rows");
+    assert_eq!(seen(&again, now), Tier::Untrusted);
 }
 
 #[tokio::test]
@@ -194,12 +268,19 @@ async fn a_revocation_is_not_undone_by_a_message_that_comes_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn what_was_taken_back_is_not_spent() {
+async fn what_was_taken_back_is_not_charged() {
     let trust = trust(Tier::Untrusted).await;
     let now = clock::now();
-    let spend = async |n, tier| trust.spend(&peer(n), tier, now).await.expect("a row");
-    assert!(spend(1, Tier::Untrusted).await, "what is public is for all");
-    assert!(!spend(1, Tier::Known).await, "nobody knows this peer");
+    let task = request(&trust, 1, 1).await;
+    let charge = async |n, tier| {
+        let charged = trust.charge(&peer(n), task, tier, now).await;
+        charged.expect("a row")
+    };
+    assert!(
+        charge(1, Tier::Untrusted).await,
+        "what is public is for all"
+    );
+    assert!(!charge(1, Tier::Known).await, "nobody knows this peer");
     let lease = |calls_left| LeaseRow {
         tier: Tier::Internal,
         until: None,
@@ -210,20 +291,20 @@ async fn what_was_taken_back_is_not_spent() {
         .set(&peer(1), Tier::Internal, Some(lease(None)))
         .await
         .expect("a row");
-    assert!(spend(1, Tier::Internal).await);
-    assert!(!spend(1, Tier::Privileged).await, "beyond what was lent");
+    assert!(charge(1, Tier::Internal).await);
+    assert!(!charge(1, Tier::Privileged).await, "beyond what was lent");
     trust
         .set(&peer(1), Tier::Internal, Some(lease(Some(5))))
         .await
         .expect("a row");
     let one = peer(1);
-    let (revoked, spent) = tokio::join!(
+    let (revoked, charged) = tokio::join!(
         trust.set(&one, Tier::Untrusted, None),
-        trust.spend(&one, Tier::Internal, now),
+        trust.charge(&one, task, Tier::Internal, now),
     );
     assert!(revoked.is_ok());
-    assert!(!spent.expect("a row"), "the revocation came first");
-    assert!(!spend(1, Tier::Internal).await);
+    assert!(!charged.expect("a row"), "the revocation came first");
+    assert!(!charge(1, Tier::Internal).await);
 }
 
 #[tokio::test]
@@ -270,4 +351,75 @@ async fn a_session_of_the_owner_ends_with_its_call() {
     assert_eq!(trust.tier(&peer), Tier::Privileged);
     drop(session);
     assert_eq!(trust.tier(&peer), Tier::Untrusted);
+}
+
+#[tokio::test]
+async fn a_lease_is_charged_once_for_a_task_and_holds_for_it() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    let lease = LeaseRow {
+        tier: Tier::Internal,
+        until: Some(now.after(Duration::from_secs(60))),
+        calls_left: Some(1),
+        skills: None,
+    };
+    trust
+        .set(&peer(1), Tier::Internal, Some(lease.clone()))
+        .await
+        .expect("a row");
+    let task = request(&trust, 1, 1).await;
+    let charged = trust.charge(&peer(1), task, Tier::Internal, now).await;
+    assert!(charged.expect("a row"));
+    let reopened = Trust::open(trust.store.clone(), Tier::Untrusted)
+        .await
+        .expect("rows");
+    for trust in [&trust, &reopened] {
+        let seen = |is_charged, now| trust.sight_for(&peer(1), is_charged, now).tier_for("one");
+        assert_eq!(seen(false, now), Tier::Untrusted, "its calls are used up");
+        assert_eq!(seen(true, now), Tier::Internal, "this one is paid for");
+        let later = now.after(Duration::from_secs(61));
+        assert_eq!(seen(true, later), Tier::Untrusted, "its time is over");
+    }
+    trust
+        .set(
+            &peer(1),
+            Tier::Internal,
+            Some(LeaseRow {
+                until: None,
+                ..lease
+            }),
+        )
+        .await
+        .expect("a row");
+    let seen = || trust.sight_for(&peer(1), true, now).tier_for("one");
+    assert_eq!(seen(), Tier::Internal);
+    trust
+        .set(&peer(1), Tier::Untrusted, None)
+        .await
+        .expect("a row");
+    assert_eq!(seen(), Tier::Untrusted, "it was taken back");
+}
+
+#[tokio::test]
+async fn a_task_that_was_cancelled_costs_nothing() {
+    let trust = trust(Tier::Untrusted).await;
+    let now = clock::now();
+    let lease = LeaseRow {
+        tier: Tier::Internal,
+        until: None,
+        calls_left: Some(1),
+        skills: None,
+    };
+    trust
+        .set(&peer(1), Tier::Internal, Some(lease))
+        .await
+        .expect("a row");
+    let task = request(&trust, 1, 1).await;
+    trust.store.cancel_peer(peer(1)).await.expect("rows");
+    let charged = trust.charge(&peer(1), task, Tier::Internal, now).await;
+    assert!(matches!(charged, Err(StoreError::NotOpen)));
+    let left = |row: Option<PeerRow>| row.and_then(|row| row.lease).and_then(|l| l.calls_left);
+    assert_eq!(left(trust.row(&peer(1))), Some(1));
+    let stored = trust.store.peer(peer(1)).await.expect("a row");
+    assert_eq!(left(stored), Some(1));
 }

@@ -105,7 +105,14 @@ fn private(ui: &Ui, answer: &Value) {
     }
     if let Some(guard) = answer.get("guard").filter(|_| !texts.is_empty()) {
         if show::has(guard, "mode") {
-            ui.line(&format!("  guard         {}", show::text(guard, "mode")));
+            let mode = show::text(guard, "mode");
+            let done = match mode.as_str() {
+                "redact" => {
+                    " (a whole answer, to tier 2 and more; one that is read in pieces is held back)"
+                }
+                _ => "",
+            };
+            ui.line(&format!("  guard         {mode}{done}"));
         }
         for line in show::list(guard, "public") {
             ui.line(&format!("  may be quoted {}", show::plain(line)));

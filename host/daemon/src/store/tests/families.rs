@@ -357,7 +357,7 @@ async fn usage_adds_up_what_ran() {
         (80, 4, Some(Cost(1_000)))
     );
     // For the budget they are added up by who, what and minute.
-    let spent = store.spent_since(NOW).await.expect("sums");
+    let spent = store.spent_since(NOW, later(1)).await.expect("sums");
     let of_echo = spent.iter().find(|row| row.skill == "echo");
     let of_echo = of_echo.expect("a row");
     assert_eq!(
@@ -365,7 +365,13 @@ async fn usage_adds_up_what_ran() {
         (2, 84, Cost(1_000))
     );
     assert_eq!((spent.len(), &of_echo.peer), (2, &peer(1)));
-    assert!(store.spent_since(later(1)).await.expect("sums").is_empty());
+    assert!(
+        store
+            .spent_since(later(1), later(2))
+            .await
+            .expect("sums")
+            .is_empty()
+    );
     let by_peer = store.usage(UsageBy::Peer, NOW).await.expect("sums");
     assert_eq!(
         (by_peer[0].key.clone(), by_peer[0].calls),

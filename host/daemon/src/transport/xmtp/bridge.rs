@@ -7,6 +7,7 @@ mod hear;
 mod pulse;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{Envelope, PeerId};
@@ -24,6 +25,7 @@ use super::pace::{Bucket, Queued, Queues};
 use super::process::Process;
 use super::program::NodeProgram;
 use super::status::{State, Status, Trouble};
+use super::twin::Twin;
 use super::{Options, Question};
 use crate::clock;
 use crate::tasks::Tasks;
@@ -111,6 +113,7 @@ pub(super) struct Bridge {
     /// For each peer the round of messages that is sent back to the outbox: what is left of it would overtake the others.
     turned_back: HashMap<PeerId, u64>,
     asked: HashMap<u64, oneshot::Sender<Result<Option<PeerId>, SendError>>>,
+    twin: Arc<Twin>,
     numbers: u64,
     bucket: Bucket,
     slowed_until: Option<Instant>,
@@ -129,6 +132,7 @@ impl Bridge {
         ends: (mpsc::Receiver<Outgoing>, mpsc::Receiver<Question>),
         named: watch::Receiver<BTreeSet<PeerId>>,
         inbox: mpsc::Sender<Inbound>,
+        twin: Arc<Twin>,
         tasks: &Tasks,
     ) -> Self {
         let (to_forwarder, messages) = mpsc::unbounded_channel();
@@ -151,6 +155,7 @@ impl Bridge {
             held: HashSet::new(),
             turned_back: HashMap::new(),
             asked: HashMap::new(),
+            twin,
             numbers: 0,
             slowed_until: None,
             slowed: 0,

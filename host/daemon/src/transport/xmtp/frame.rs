@@ -98,6 +98,12 @@ pub(super) enum Frame {
         #[serde(default)]
         first: bool,
     },
+    /// What another installation of our inbox said to a peer.
+    Twin {
+        by: String,
+        sent_ns: String,
+        text: String,
+    },
     /// The network has a message of ours.
     Sent { id: u64 },
     /// A message of ours did not go.

@@ -8,6 +8,9 @@ use coworker_core::PeerId;
 use super::consent::{Known, is_id};
 use crate::home::{Home, HomeError};
 
+/// Where it is written that another installation answers.
+const TWIN: &str = "twin";
+
 /// The folder of one network.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -60,6 +63,35 @@ impl Record {
 
     pub(super) fn set_installation(&self, installation: &str) -> Result<(), HomeError> {
         self.write("installation", installation)
+    }
+
+    /// Returns the other installation that answered as this host, if the owner has not chosen since.
+    pub(super) fn twin(&self) -> Option<String> {
+        self.read(TWIN)
+    }
+
+    /// Writes down that another installation answers as this host, or that none does any more.
+    pub(super) fn set_twin(&self, installation: Option<&str>) -> Result<(), HomeError> {
+        if let Some(installation) = installation {
+            return self.write(TWIN, installation);
+        }
+        let path = self.folder.join(TWIN);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(HomeError::Io {
+                doing: "remove",
+                path,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets that another installation answered as this host, by the owner's word and without a running host. Returns
+    /// whether one had.
+    pub fn resume(&self) -> Result<bool, HomeError> {
+        let was_there = self.twin().is_some();
+        self.set_twin(None)?;
+        Ok(was_there)
     }
 
     /// Sets the client's database and the record of its installation aside, so that the next start registers anew.

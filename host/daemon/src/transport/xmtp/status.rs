@@ -110,6 +110,8 @@ pub struct Status {
     pub under_way: usize,
     /// Conversations that the client cannot read now. Each is tried again; the others are not held back.
     pub unread: usize,
+    /// Whether another installation of the inbox answers peers, and nothing is served.
+    pub twin: bool,
     /// Until when the network, or our own bucket, lets nothing through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slowed_until_at: Option<Timestamp>,
@@ -136,6 +138,7 @@ impl Status {
             waiting: 0,
             under_way: 0,
             unread: 0,
+            twin: false,
             slowed_until_at: None,
         }
     }

@@ -77,6 +77,10 @@ impl Bridge {
                 text,
                 first,
             } => self.receive(&peer, id, &sent_ns, (size, text), first)?,
+            Frame::Twin { by, sent_ns, text } => {
+                self.twin
+                    .hear(&by, sent_ns.parse().unwrap_or_default(), &text);
+            }
             Frame::Sent { id } => {
                 if let Some(flight) = self.flights.remove(&id) {
                     self.slowed = 0;
@@ -115,7 +119,7 @@ impl Bridge {
                 Some(peer) => store.peer(peer).await.ok().flatten(),
                 None => None,
             };
-            let tier = row.map_or(Tier::Untrusted, |row| sight_of(&row, clock::now()).highest());
+            let tier = row.map_or(Tier::Untrusted, |row| sight_of(&row, false, clock::now()).highest());
             if tier == Tier::Untrusted {
                 tracing::info!(by = ?by.map(|peer| peer.to_string()), "a group that nobody asked for is left");
             }
