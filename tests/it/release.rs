@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coworker_core::{GuardMode, PeerId, TaskId, Tier, Timestamp};
+use coworker_core::{GuardMode, PeerId, TaskId, Tier};
 use coworker_host::clock::{self, Boundary};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
