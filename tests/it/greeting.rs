@@ -9,7 +9,7 @@ use crate::peer::until;
 use crate::support::{Place, Serving, sample};
 
 /// Starts a host for people and waits until it has said everything; returns it and what it said.
-fn greeted(place: &Place, arguments: &[&str]) -> (Serving, String) {
+pub(crate) fn greeted(place: &Place, arguments: &[&str]) -> (Serving, String) {
     let file = |name: &str| File::create(place.path(name)).expect("ours");
     let mut command = place.command(&["serve"]);
     // Not the log: what it tells has a time.

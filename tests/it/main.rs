@@ -36,6 +36,7 @@ mod refusals;
 mod release;
 mod sealed;
 mod store_trouble;
+mod strict;
 mod support;
 mod swap;
 mod terminal;

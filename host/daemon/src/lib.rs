@@ -19,6 +19,7 @@ pub mod report;
 mod secret_command;
 pub mod server;
 pub mod skills;
+mod spelling;
 pub mod store;
 pub mod tasks;
 pub mod transport;

@@ -91,18 +91,17 @@ impl Server {
             }
             seen.push(json!({ "tier": tier, "skills": names }));
         }
-        let waiting: Vec<Value> = self
-            .host
-            .skills
-            .list()
-            .await
-            .iter()
-            .filter(|row| row.state.needs_attention())
-            .map(|row| json!(row))
-            .collect();
+        let rows = self.host.skills.list().await;
+        let waiting = rows.iter().filter(|row| row.state.needs_attention());
+        let waiting: Vec<Value> = waiting.map(|row| json!(row)).collect();
+        let warned = rows.iter().filter(|row| !row.warnings.is_empty());
+        let warned = warned
+            .map(|row| json!({ "name": row.name, "file": row.file, "warnings": row.warnings }));
+        let warned: Vec<Value> = warned.collect();
         Ok(json!({
             "name": self.host.name, "peer": self.host.me, "transport": transport::name(self.host.me.scheme()),
             "invite": self.host.invite(), "seen": seen, "example": example, "attention": waiting,
+            "warnings": warned,
         }))
     }
 

@@ -10,6 +10,7 @@ mod imported;
 mod inspect;
 mod loaded;
 mod models;
+mod neighbours;
 mod owner;
 mod package;
 mod publish;

@@ -267,6 +267,7 @@ fn offer(ui: &Ui, ready: &Value) {
         let state = ui.paint(Colour::Waiting, &show::text(row, "state"));
         ui.line(&format!("{name}: {state}, {}", show::text(row, "reason")));
     }
+    show::warnings(ui, show::list(ready, "warnings"));
     match ready.get("example").filter(|example| !example.is_null()) {
         Some(example) => ui.advise(&format!("try: {}", call_line(example))),
         None => ui.advise("nothing is offered yet: run `coworker-host skills list`, then `coworker-host skills expose NAME`"),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::ui::Ui;
 use crate::report::printable;
 
 /// Returns the text of a value.
@@ -58,6 +59,20 @@ pub(super) fn list<'v>(row: &'v Value, key: &str) -> &'v [Value] {
 /// Returns the rows of an answer that is a list.
 pub(super) fn rows(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Prints what the authors of skills should look at, below a list of them.
+pub(super) fn warnings(ui: &Ui, rows: &[Value]) {
+    for row in rows {
+        let name = if has(row, "name") {
+            text(row, "name")
+        } else {
+            text(row, "file")
+        };
+        for warning in list(row, "warnings") {
+            ui.line(&format!("{name}: to look at: {}", plain(warning)));
+        }
+    }
 }
 
 /// Returns the point in time under a key, in UTC.

@@ -158,6 +158,7 @@ fn list(ui: &Ui, answer: &Value) {
             &rows,
         );
     }
+    show::warnings(ui, show::rows(answer));
 }
 
 /// Shows what would be approved, asks where something is granted, and approves exactly what was shown.

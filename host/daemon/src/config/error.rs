@@ -18,6 +18,14 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that was meant to be the configuration, and is not read.
+    #[error("{} is not read: the configuration is {}", .found.display(), .path.display())]
+    Missed {
+        /// What lies there.
+        found: PathBuf,
+        /// What is read.
+        path: PathBuf,
+    },
     /// The file is not TOML.
     #[error("{}:{line}: {message}", .path.display())]
     Syntax {
@@ -77,6 +85,10 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { .. } | Self::Syntax { .. } => None,
+            Self::Missed { path, .. } => {
+                let name = path.file_name().unwrap_or_default().display().to_string();
+                Some(format!("call it {name}, or move it out of the home"))
+            }
             Self::UnknownKey {
                 nearest: Some(nearest),
                 ..

@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{ANY_PROVIDER, documented, find};
 use super::{Config, ConfigError, keys};
+use crate::spelling::is_meant_for;
+
+/// How many entries of a home are looked at for a configuration of another name.
+const MOST_ENTRIES: usize = 1_000;
 
 /// Where a value comes from. Later ones win.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +65,12 @@ pub struct Settings {
 impl Config {
     /// Reads the file of a home, if there is one, and puts the overrides on top.
     pub fn load(file: &Path, overrides: &[Override]) -> Result<Settings, ConfigError> {
+        if let Some(found) = missed(file) {
+            return Err(ConfigError::Missed {
+                found,
+                path: file.to_owned(),
+            });
+        }
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -183,6 +193,21 @@ impl fmt::Display for Origin {
             Self::Env(name) | Self::Flag(name) => f.write_str(name),
         }
     }
+}
+
+/// Returns a file that lies where the configuration does, under a name that somebody mistyped: what it bounds would
+/// otherwise be unbounded without a word.
+fn missed(file: &Path) -> Option<PathBuf> {
+    let wanted = file.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(file.parent()?).ok()?;
+    let mut found = entries
+        .flatten()
+        .take(MOST_ENTRIES)
+        .map(|entry| entry.path());
+    found.find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        path.is_file() && name.is_some_and(|name| is_meant_for(name, wanted))
+    })
 }
 
 /// Returns the dotted path and place of every value in the file. Whatever is not a section counts as a value, also a

@@ -23,8 +23,8 @@ pub enum Request {
     /// Drain and leave. Answer, before it leaves: `{"stopping": true}`.
     Stop {},
 
-    /// A row for every file and skill. Answer: `[{"name", "file", "state", "reason", "version", "tier", "digest"}]`;
-    /// `state` is one word (`compiling`, `pending`, `hidden`, `exposed`, `broken`, …), `reason` a sentence or null.
+    /// A row for every file and skill. Answer: `[{"name", "file", "state", "reason", "version", "tier", "digest",
+    /// "warnings": [sentence]}]`, the last only where there are any; `state` is one word (`compiling`, `pending`, `hidden`, `exposed`, `broken`, …), `reason` a sentence or null.
     SkillsList {},
     /// Everything about one skill. Answer: a row of the list with `{"card", "imports": [text], "ceiling": [sentence],
     /// "asked": Grants, "asks": [words], "granted": Grants, "limits": Limits, "previous": digest or null, "review": text,

@@ -173,6 +173,12 @@ impl Host {
                     Some(hint),
                 ));
             }
+            // What an author should look at is nothing that is wrong with a home.
+            for warning in &row.warnings {
+                let hint = "run `coworker-host wrap` on it to see what peers would see";
+                let detail = format!("{}: {warning}", row.file);
+                checks.push(check("skill", true, detail, Some(hint.to_owned())));
+            }
         }
         for row in self.models.rows() {
             let model = row.model.as_deref().unwrap_or("no model");

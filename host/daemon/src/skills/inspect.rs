@@ -102,10 +102,6 @@ impl Skills {
             body: reviewed.body,
             texts: texts.map(|texts| PrivateRow::of(texts)).unwrap_or_default(),
             guard: reviewed.guard.clone().with_public(&self.rules.quotable),
-            warnings: package
-                .as_ref()
-                .map(|package| package.warnings.clone())
-                .unwrap_or_default(),
             imports: Some(reviewed.imports.clone()),
             ceiling,
             asks: Some(text::asks(&reviewed, &self.rules.limits)),
@@ -205,9 +201,6 @@ fn unserved(state: &State, target: &Target, row: SkillRow) -> Inspection {
         body: read.map(|read| read.body).unwrap_or_default(),
         texts: Vec::new(),
         guard: GuardRule::default(),
-        warnings: read
-            .map(|read| read.package.warnings.clone())
-            .unwrap_or_default(),
         imports: found.map(|found| found.imports.clone()),
         ceiling: found.map(|found| found.ceiling.sentences.clone()),
         asks: wishes.as_ref().map(Wishes::asks),

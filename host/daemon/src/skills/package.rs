@@ -14,7 +14,7 @@ use super::files::{Mark, Refused, names, open_folder, read_file};
 use super::skill_md;
 
 /// The file that makes a folder a skill; the second is how some write it.
-const SKILL_MD: [&str; 2] = ["SKILL.md", "skill.md"];
+pub(crate) const SKILL_MD: [&str; 2] = ["SKILL.md", "skill.md"];
 /// The folder of the other slots.
 pub(crate) const PROMPTS: &str = "prompts";
 /// The most slots.

@@ -13,6 +13,9 @@ use super::text::{overlay, real_folder};
 use super::{Skills, SkillsError};
 use crate::store::{ApprovalRow, VisibilityRow};
 
+/// How many of a text's warnings the owner reads in lists; `wrap` says all.
+pub(super) const WARNINGS: usize = 20;
+
 impl Skills {
     /// Works out what is served and what the owner reads, and lets everybody have it.
     pub(crate) async fn publish(&self, state: &mut State) -> Result<(), SkillsError> {
@@ -59,6 +62,7 @@ impl Skills {
                     tier: Some(tier),
                     digest: Some(digest),
                     update: update.clone(),
+                    warnings: Vec::new(),
                 };
                 if let Some(why) = &unable {
                     (row.state, row.reason) = (RowState::Unavailable, Some(why.clone()));
@@ -97,6 +101,17 @@ impl Skills {
                     fresh
                         .map(|manifest| pending(key, manifest, candidate.reviewed.digest, reasons)),
                 );
+            }
+        }
+        for row in &mut rows {
+            if let Some(read) = state.snapshot(&row.file) {
+                row.warnings = read
+                    .package
+                    .warnings
+                    .iter()
+                    .take(WARNINGS)
+                    .cloned()
+                    .collect();
             }
         }
         rows.extend(
@@ -354,6 +369,7 @@ fn bare(file: &str, state: RowState, reason: Option<String>, digest: Option<Dige
         tier: None,
         digest,
         update: None,
+        warnings: Vec::new(),
     }
 }
 

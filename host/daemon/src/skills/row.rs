@@ -59,6 +59,9 @@ pub struct SkillRow {
     /// What stands beside it and does not serve: a newer state of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<UpdateRow>,
+    /// What its author should look at, as `wrap` says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A newer state of a file whose approved version goes on serving.
@@ -89,9 +92,6 @@ pub struct Inspection {
     /// How they are guarded.
     #[serde(default)]
     pub guard: GuardRule,
-    /// What its author should look at.
-    #[serde(default)]
-    pub warnings: Vec<String>,
     /// The interfaces it imports, where that is known.
     pub imports: Option<Vec<String>>,
     /// The most the component could ever do, in sentences, where that is known.

@@ -10,6 +10,7 @@ use coworker_core::{Body, Digest, Limits, SkillName};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 
 use super::files::{Mark, Refused, names, open_folder, read_file, safe_way};
+use super::neighbours::{self, Strays};
 use super::package::{PROMPTS, Package, Raw, skill_md_in};
 use super::text;
 use super::vault::Vault;
@@ -152,7 +153,10 @@ impl Look<'_> {
         }
         match &source.take {
             Take::All => self.folder(source, &folder),
-            Take::File(name) => self.component(source, &folder, name),
+            Take::File(name) => {
+                let (names, _) = names(&folder).unwrap_or_default();
+                self.component(source, &folder, name, &Strays::of(&names));
+            }
             Take::Itself => {
                 let name = source.folder.file_name().unwrap_or_default();
                 self.within(source, "", &folder, &name.to_string_lossy());
@@ -176,6 +180,7 @@ impl Look<'_> {
                 .any(|end| self.known.contains(&key(source, &format!("{name}{end}"))));
             (!is_known, name.clone())
         });
+        let strays = Strays::of(&names);
         let mut seen = 0_usize;
         let mut beyond = unread;
         for name in names {
@@ -209,7 +214,7 @@ impl Look<'_> {
             } else if kind == FileType::Directory && stem.is_none() {
                 self.skill_folder(source, folder, &name);
             } else {
-                self.component(source, folder, &name);
+                self.component(source, folder, &name, &strays);
             }
         }
         if beyond > 0 {
@@ -258,7 +263,11 @@ impl Look<'_> {
             beside: None,
             called,
         };
-        let mut found = self.read(&key, body, &place);
+        let (names, _) = names(folder).unwrap_or_default();
+        let mut found = match neighbours::in_folder(&names, called) {
+            Some(why) => Ok(Found::Broken(why)),
+            None => self.read(&key, body, &place),
+        };
         if body == Body::Component
             && !key.ends_with(COMPONENT)
             && let Err(Refused::Ignored(why)) = found
@@ -268,7 +277,7 @@ impl Look<'_> {
         self.put(key, found);
     }
 
-    fn component(&mut self, source: &Source, folder: &OwnedFd, name: &str) {
+    fn component(&mut self, source: &Source, folder: &OwnedFd, name: &str, strays: &Strays) {
         let key = key(source, name);
         let stem = name.strip_suffix(".wasm").unwrap_or(name);
         if let Err(error) = stem.parse::<SkillName>() {
@@ -281,7 +290,10 @@ impl Look<'_> {
             beside: Some(&format!("{stem}.md")),
             called: stem,
         };
-        let found = self.read(&key, Body::Component, &place);
+        let found = match strays.beside(stem) {
+            Some(why) => Ok(Found::Broken(why)),
+            None => self.read(&key, Body::Component, &place),
+        };
         self.put(key, found);
     }
 

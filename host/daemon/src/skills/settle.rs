@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use coworker_core::Digest;
 
+use super::publish::WARNINGS;
 use super::scan::{Found, Scan};
 use super::state::{File, Standing, State};
 use super::text::Candidate;
@@ -18,9 +19,16 @@ impl State {
     /// what is there at that moment.
     pub(crate) fn take(&mut self, mut scan: Scan, named: Option<&BTreeSet<PathBuf>>) {
         for (key, file) in &mut self.files {
-            file.found = scan.files.remove(key);
+            let found = scan.files.remove(key);
+            if named.is_none() {
+                warn(key, file.found.as_ref(), found.as_ref());
+            }
+            file.found = found;
         }
         for (key, found) in scan.files {
+            if named.is_none() {
+                warn(&key, None, Some(&found));
+            }
             self.files.insert(
                 key,
                 File {
@@ -45,6 +53,23 @@ impl State {
         match self.files.get(key)?.found.as_ref()? {
             Found::Read(snapshot) => Some(snapshot),
             Found::Changing | Found::Broken(_) => None,
+        }
+    }
+}
+
+/// Tells whoever watches the log what the author of a new text should look at. What is there at the start is told with the
+/// list of what tiers see.
+fn warn(key: &str, before: Option<&Found>, now: Option<&Found>) {
+    let package = |found: Option<&Found>| match found {
+        Some(Found::Read(snapshot)) => Some(snapshot.package.clone()),
+        _ => None,
+    };
+    let (before, Some(now)) = (package(before), package(now)) else {
+        return;
+    };
+    if before.is_none_or(|before| before.warnings != now.warnings) {
+        for warning in now.warnings.iter().take(WARNINGS) {
+            tracing::warn!(file = key, warning, "to look at");
         }
     }
 }

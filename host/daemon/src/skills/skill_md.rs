@@ -5,6 +5,9 @@
 mod arguments;
 mod error;
 mod front;
+mod keys;
+mod layout;
+mod likeness;
 mod mend;
 mod slot;
 mod split;
@@ -53,6 +56,7 @@ pub fn read(bytes: &[u8], folder: &str) -> Result<SkillMd, SkillMdError> {
         Some(yaml) => match front::parse(yaml, parts.front_line, &mut warnings)? {
             Some(front) => (front, parts),
             None => {
+                layout::check_without(text)?;
                 warnings.push(
                     "what stands between its first lines of `---` is no list of keys: all of the file is private text"
                         .to_owned(),
@@ -61,12 +65,18 @@ pub fn read(bytes: &[u8], folder: &str) -> Result<SkillMd, SkillMdError> {
             }
         },
         None => {
+            layout::check_without(text)?;
             warnings.push(
                 "it has no frontmatter: peers see the folder's name and nothing else".to_owned(),
             );
             (Front::default(), parts)
         }
     };
+    if let Some(yaml) = parts.front {
+        layout::check_end(yaml, parts.front_line)?;
+        layout::check_head(parts.body, parts.body_line)?;
+    }
+    keys::check(&front, &mut warnings)?;
     words::unknown(&front, &mut warnings);
     let name = name(&front, folder, &mut warnings)?;
     let min_tier = words::tier(&front)?;

@@ -9,6 +9,7 @@ mod life;
 mod names;
 mod package;
 mod real;
+mod strict;
 mod texts;
 mod updates;
 mod verdict;

@@ -15,8 +15,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::SkillsError;
-use super::files::{Refused, open_folder, read_file, safe_way};
+use super::files::{Refused, names, open_folder, read_file, safe_way};
 use super::inspect::change_rows;
+use super::neighbours;
 use super::package::{Raw, skill_md_in};
 use super::row::{ChangeRow, PrivateRow};
 use super::scan::{COMPONENT, REQUEST};
@@ -120,6 +121,10 @@ pub fn wrap(
     };
     let raw = Raw::of_folder(&folder, body).map_err(|refused| unfit(refused.why()))?;
     let called = real.file_name().unwrap_or_default().to_string_lossy();
+    let (beside, _) = names(&folder).map_err(|error| unfit(error.to_string()))?;
+    if let Some(why) = neighbours::in_folder(&beside, &called) {
+        return Err(unfit(why));
+    }
     let package = raw.understand(&called).map_err(unfit)?;
     let alone;
     let examined = match examined {

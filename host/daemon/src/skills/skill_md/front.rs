@@ -157,6 +157,11 @@ impl Front {
         self.map.keys().map(String::as_str)
     }
 
+    /// Returns every key as written, with its value.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.map.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
     /// Returns a key's text, as written where it is a number. A list of words is joined; anything else is no text.
     pub(super) fn text(&self, key: &str, warnings: &mut Vec<String>) -> Option<String> {
         let (name, value) = self.entry(key)?;

@@ -38,7 +38,12 @@ pub(super) fn mend(yaml: &str, is_yaml: impl Fn(&str) -> bool) -> Option<Mended>
         }
         let (key, value) = group.split_once(':')?;
         let key = key.trim_end();
-        if STRICT.contains(&key.replace('-', "_").as_str()) || !is_prose(value) {
+        let goes_on = |line: &str| line.trim().is_empty() || line.starts_with([' ', '\t']);
+        if STRICT.contains(&key.replace('-', "_").as_str())
+            || !is_prose(value)
+            // A line that is not indented belongs to no key: below a rule that is none, it is private text.
+            || !value.lines().skip(1).all(goes_on)
+        {
             return None;
         }
         let words: Vec<&str> = value.split_whitespace().collect();

@@ -5,7 +5,7 @@ use coworker_core::Slot;
 
 use super::front::{self, Front};
 use super::split::Parts;
-use super::{SkillMdError, private, split, utf8, words};
+use super::{SkillMdError, keys, layout, private, split, utf8, words};
 
 /// The keys that such a frontmatter may hold.
 const KEYS: [&str; 4] = ["provider", "model", "temperature", "max_tokens"];
@@ -26,9 +26,13 @@ pub fn read_slot(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Option<Slot
     };
     let is_wish = |front: &Front| KEYS.iter().any(|key| front.get(key).is_some());
     let (front, parts) = match front.filter(is_wish) {
-        Some(front) => (front, parts),
+        Some(front) => {
+            keys::check_slot(&front, &mut said)?;
+            (front, parts)
+        }
         None => (Front::default(), Parts::without(text)),
     };
+    layout::check_head(parts.body, parts.body_line)?;
     for key in front.keys() {
         if !KEYS.contains(&key.replace('-', "_").as_str()) {
             said.push(format!("`{key}` is not read in a slot"));

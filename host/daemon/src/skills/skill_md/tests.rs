@@ -2,6 +2,7 @@ mod corpus;
 mod hostile;
 mod nasty;
 mod properties;
+mod strict;
 mod trees;
 
 use serde_json::{Value, json};
@@ -263,7 +264,6 @@ fn tiers_are_numbers_or_words_and_nothing_else() {
         ("\"2\"", Tier::Internal),
         ("internal", Tier::Internal),
         ("Privileged", Tier::Privileged),
-        ("~", Tier::Known),
     ] {
         assert_eq!(tier(text), wanted, "{text}");
     }
@@ -277,7 +277,30 @@ fn tiers_are_numbers_or_words_and_nothing_else() {
             .min_tier,
         Tier::Privileged
     );
-    for bad in ["4", "-1", "secret", "1.5", "[2]", "{a: 2}", "true"] {
+    for bad in [
+        "4",
+        "-1",
+        "secret",
+        "1.5",
+        "3.0",
+        "[2]",
+        "{a: 2}",
+        "true",
+        "yes",
+        "~",
+        "",
+        "''",
+        "three",
+        "level 3",
+        "tier 3",
+        "'3 # internal'",
+        "３",
+        "рrivileged",
+        "256",
+        "1e0",
+        ".inf",
+        "known or internal",
+    ] {
         let error = refused(&format!("---\nmin_trust_tier: {bad}\n---\nx"));
         assert!(error.contains("min_trust_tier"), "{error}");
     }
@@ -305,10 +328,6 @@ fn what_a_model_is_told_besides_is_checked() {
     assert_eq!(wish("max-tokens: 12").max_tokens, Some(12));
     assert_eq!(wish("max_tokens: 99999999999").max_tokens, None);
     warns("---\ntemprature: 1\n---\nx", "did you mean `temperature`");
-    warns(
-        "---\nmin_trust_teir: 3\n---\nx",
-        "did you mean `min_trust_tier`",
-    );
     warns("---\nDescription: x\n---\nx", "write `description`");
 }
 

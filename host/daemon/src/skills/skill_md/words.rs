@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::SkillMdError;
 use super::front::{Front, plain};
+use super::keys::TIERS;
 
 /// Keys that mean something here.
 pub(super) const OURS: [&str; 13] = [
@@ -66,24 +67,43 @@ pub(super) fn unknown(front: &Front, warnings: &mut Vec<String>) {
             }
             continue;
         }
-        let near = OURS
-            .iter()
-            .map(|name| (strsim::jaro_winkler(name, &plain), *name))
-            .filter(|(likeness, _)| *likeness > ALIKE)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b));
-        if let Some((_, near)) = near {
+        if let Some(near) = near(&plain) {
             warnings.push(format!("`{key}` is not read: did you mean `{near}`?"));
         }
     }
 }
 
-/// Returns the least tier that is asked for. What cannot be understood is refused: it might have meant a higher one.
+/// Returns the key of ours that a key is most like.
+fn near(plain: &str) -> Option<&'static str> {
+    OURS.iter()
+        .map(|name| (strsim::jaro_winkler(name, plain), *name))
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// Returns whether a key is most like one that gives the least tier.
+pub(super) fn near_tier(key: &str) -> bool {
+    let plain = key.replace('-', "_").to_lowercase();
+    !is_known(key) && near(&plain).is_some_and(|name| TIERS.contains(&name))
+}
+
+/// Returns whether a key means something to us or to other programs, in whatever case.
+pub(super) fn is_known(key: &str) -> bool {
+    let plain = key.replace('-', "_").to_lowercase();
+    OURS.contains(&plain.as_str()) || THEIRS.contains(&plain.as_str())
+}
+
+/// Returns whether a key means something to us as it is written.
+pub(super) fn is_ours(key: &str) -> bool {
+    OURS.contains(&key.replace('-', "_").as_str())
+}
+
+/// Returns the least tier that is asked for, the highest of all keys that ask. What cannot be understood is refused, also
+/// an empty value: it might have meant a higher one.
 pub(super) fn tier(front: &Front) -> Result<Option<Tier>, SkillMdError> {
     let mut least = None;
-    for key in ["min_trust_tier", "min_tier"] {
-        let Some(value) = front.get(key).filter(|value| !value.is_null()) else {
-            continue;
-        };
+    for (_, value) in front.entries().filter(|(key, _)| TIERS.contains(key)) {
         let word = plain(value);
         let tier = match word.parse::<u8>() {
             Ok(level) => Tier::from_level(level),
@@ -151,4 +171,10 @@ fn max_tokens(front: &Front, warnings: &mut Vec<String>) -> Option<u32> {
         warnings.push("`max_tokens` is no whole number above 0, and is left out".to_owned());
     }
     found
+}
+
+/// Returns every key that is known.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    OURS.into_iter().chain(THEIRS)
 }

@@ -62,6 +62,7 @@ async fn a_component_keeps_its_private_texts() {
         .inspect("count", None)
         .await
         .unwrap()
+        .row
         .warnings
         .join("\n");
     assert!(
