@@ -202,6 +202,14 @@ async fn call(
     place: Arc<Paced>,
     events: EventSender,
 ) -> Result<Done, CallError> {
+    if !job.grants.fs.is_empty() {
+        let (skills, grants) = (host.skills.clone(), job.grants.clone());
+        // A folder on a disk that does not answer must not hold up other calls.
+        let looked = tokio::task::spawn_blocking(move || skills.unreachable(&grants)).await;
+        if let Some(why) = looked.unwrap_or_else(|error| Some(error.to_string())) {
+            return Err(CallError::Unavailable(why));
+        }
+    }
     let loaded = host
         .skills
         .load(&job.digest)

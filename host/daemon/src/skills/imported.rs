@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::row::SkillRow;
 use super::scan::{Source, Take};
-use super::{Skills, SkillsError, source};
+use super::{Skills, SkillsError, protected, source};
 use crate::clock;
 
 /// A folder that was taken up.
@@ -44,7 +44,7 @@ impl Skills {
             }
             let own = std::fs::canonicalize(self.home.root())
                 .unwrap_or_else(|_| self.home.root().to_owned());
-            if found.folder.starts_with(&own) || own.starts_with(&found.folder) {
+            if protected::overlap(&found.folder, &own) {
                 return Err(refuse("it holds the home, or lies in it"));
             }
             taken.push(found);

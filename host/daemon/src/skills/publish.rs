@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use coworker_core::approval::tier_in_force;
-use coworker_core::{Body, Catalog, Digest, Entry, Limits, Manifest, SkillName};
+use coworker_core::{Body, Catalog, Digest, Entry, Grants, Limits, Manifest, SkillName};
 
 use super::row::{RowState, SkillRow, UpdateRow};
 use super::state::{File, Outcome, Standing, State};
@@ -223,7 +223,13 @@ impl Skills {
                 return why;
             }
         }
-        for grant in &approved.reviewed.grants.fs {
+        self.unreachable(&approved.reviewed.grants)
+    }
+
+    /// Returns why a folder that was granted must not be opened now. What is mounted, and where, may have changed since it
+    /// was approved, so this is asked again before every call.
+    pub(crate) fn unreachable(&self, grants: &Grants) -> Option<String> {
+        for grant in &grants.fs {
             match real_folder(&grant.host, &self.rules.ours()) {
                 Ok(real) if real == grant.host => {}
                 Ok(_) => return Some(format!("the folder {:?} now leads elsewhere", grant.host)),

@@ -7,6 +7,7 @@ use rustix::fs::CWD;
 
 use super::SkillsError;
 use super::package::skill_md_in;
+use super::protected;
 use super::scan::{COMPONENT, Source, Take};
 use crate::home::Home;
 
@@ -33,7 +34,7 @@ pub(crate) fn sources(
             tracing::info!(path = %real.display(), "it is in the home's own skills folder, which is served anyway");
             continue;
         }
-        if real.starts_with(home.root()) || home.root().starts_with(&real) {
+        if protected::overlap(&real, home.root()) {
             return Err(refuse("it holds the home, or lies in it".to_owned()));
         }
         let source = place(&real).map_err(refuse)?;

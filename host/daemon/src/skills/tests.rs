@@ -8,6 +8,7 @@ mod imported;
 mod life;
 mod names;
 mod package;
+mod reach;
 mod real;
 mod strict;
 mod texts;

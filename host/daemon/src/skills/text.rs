@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::package::Package;
+use super::protected::{self, Reached};
 use crate::config::{AboveCeiling, LimitsConfig, Visibility};
 
 /// The longest text beside a component.
@@ -69,6 +70,19 @@ pub enum TextError {
         folder: String,
         /// What it would reach.
         reached: PathBuf,
+    },
+    /// A folder of files that the system makes up.
+    #[error(
+        "`grants.fs`: {folder:?} reaches {}, a file system of type {kind}: what the system makes up there tells of every process",
+        point.display()
+    )]
+    Pseudo {
+        /// What is asked for.
+        folder: String,
+        /// The type of the file system.
+        kind: String,
+        /// Where it is.
+        point: PathBuf,
     },
     /// The component cannot run without something that is not asked for.
     #[error("the component imports {0}, which needs a grant: ask for it under `[grants]`")]
@@ -175,6 +189,8 @@ pub(crate) fn review(
     }
     for grant in &mut grants.fs {
         grant.host = real_folder(&grant.host, ours)?;
+        protected::check_links(Path::new(&grant.host), ours)
+            .map_err(|reached| refused(&grant.host, reached))?;
     }
     if let Some(missing) = examined.ceiling.missing(&grants).first() {
         return Err(TextError::Missing(missing));
@@ -272,7 +288,7 @@ fn unusable(grants: &Grants) -> Option<&'static str> {
     asked.into_iter().find(|(_, is)| *is).map(|(key, _)| key)
 }
 
-/// Returns a folder without symbolic links, if it neither lies in one of `ours` nor holds one.
+/// Returns a folder without symbolic links, if it neither is nor holds nor lies in one of `ours`, under whatever name.
 pub(crate) fn real_folder(folder: &str, ours: &[PathBuf]) -> Result<String, TextError> {
     let refuse = |why: &str| TextError::Value {
         key: "grants.fs".to_owned(),
@@ -287,17 +303,26 @@ pub(crate) fn real_folder(folder: &str, ours: &[PathBuf]) -> Result<String, Text
     if !real.is_dir() {
         return Err(refuse("is not a folder"));
     }
-    for reached in ours {
-        if real.starts_with(reached) || reached.starts_with(&real) {
-            return Err(TextError::Reaches {
-                folder: folder.to_owned(),
-                reached: reached.clone(),
-            });
-        }
-    }
+    protected::check_named(given, &real, ours).map_err(|reached| refused(folder, reached))?;
     real.into_os_string()
         .into_string()
         .map_err(|_| refuse("is not Unicode"))
+}
+
+fn refused(folder: &str, reached: Reached) -> TextError {
+    let folder = folder.to_owned();
+    match reached {
+        Reached::Ours(reached) => TextError::Reaches { folder, reached },
+        Reached::Pseudo(kind, point) => TextError::Pseudo {
+            folder,
+            kind,
+            point,
+        },
+        Reached::Unknown(why) => TextError::Value {
+            key: "grants.fs".to_owned(),
+            why: format!("{folder:?}: {why}"),
+        },
+    }
 }
 
 /// Puts single limits over a whole set.
