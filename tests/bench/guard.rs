@@ -4,7 +4,12 @@
 mod corpus;
 #[path = "../../host/core/src/guard/tests/dress.rs"]
 mod dress;
+#[path = "../../host/core/src/guard/tests/forms.rs"]
+mod forms;
+#[path = "../../host/core/src/guard/tests/known.rs"]
+mod known;
 mod legitimate;
+mod prose;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -14,6 +19,8 @@ use coworker_core::{ModelWish, PeerId, PrivateTexts, Secret, Slot};
 
 use self::corpus::Corpus;
 use self::dress::{Disguise, KINDS, PROMPTS, VARIANTS, fits, passage};
+use self::forms::SCRIPTS;
+use self::known::{HONEST, private_with};
 use crate::Effort;
 use crate::row::{Budget, Report, percentile, sorted};
 
@@ -45,8 +52,10 @@ const PAIRS: [(&str, &str); 20] = [
 const PUBLIC: [&str; 1] =
     ["This is an engineering review and not legal advice; your counsel decides."];
 
-/// The fewest texts that say something of one in a thousand.
-const LEAST: usize = 1_000;
+/// Of so many texts, one may be stopped. What the machine does not have of them is made up.
+const TEXTS: usize = 2_000;
+/// How many of a hundred forms are seen through in any script.
+const SEEN: f64 = 99.0;
 
 pub(crate) fn run(report: &mut Report, effort: Effort) {
     let leaks = leaks(report, effort);
@@ -65,6 +74,11 @@ pub(crate) fn run(report: &mut Report, effort: Effort) {
         None,
         Some(Budget::AtMost(1.0)),
     );
+    for (script, text) in SCRIPTS {
+        let share = seen(report, effort, script, text);
+        let name = format!("guard.seen.{}", script.to_lowercase());
+        report.row(&name, share, "%", None, Some(Budget::AtLeast(SEEN)));
+    }
     let cost = cost(report, effort);
     report.row("guard.cost", cost, "ms", None, Some(Budget::AtMost(1.0)));
 }
@@ -177,10 +191,33 @@ fn split(index: &Index, text: &str, disguise: &Disguise) -> Option<String> {
         .then(|| format!("{} of {distinct} fingerprints for all", all.len()))
 }
 
-/// Returns how many texts out of a thousand that others wrote are stopped, and all legitimate outputs that are.
+/// Returns how many of a hundred forms of a text are seen through.
+fn seen(report: &mut Report, effort: Effort, script: &str, text: &str) -> f64 {
+    let index = index(&[(script, text)]);
+    let (mut tried, mut missed) = (0, Vec::new());
+    for form in forms::all().take(effort.pick(usize::MAX, 2)) {
+        for from in [0, text.len() / 8, text.len() / 3] {
+            tried += 1;
+            let part = passage(text, from, 110);
+            if index.inspect(&(form.put_on)(part), "").leak.is_none() {
+                missed.push(format!("{} at {from}", form.name));
+            }
+        }
+    }
+    for what in &missed {
+        report.remark(&format!("{script}, not seen through: {what}"));
+    }
+    report.remark(&format!("{script}: {} of {tried} attempts seen through", tried - missed.len()));
+    (tried - missed.len()) as f64 * 100.0 / f64::from(tried)
+}
+
+/// Returns how many of two thousand texts that others wrote are stopped, and all outputs that say what they may.
 fn alarms(report: &mut Report, effort: Effort) -> f64 {
     let whole = index(&PROMPTS);
-    let Corpus { texts, kinds } = corpus::texts(effort.times(2_000, 20));
+    let most = effort.times(TEXTS, 20);
+    let Corpus { mut texts, kinds } = corpus::texts(most);
+    let made_up = most.saturating_sub(texts.len());
+    texts.extend(prose::texts(made_up));
     let mut stopped = 0;
     // One peer that is shown all of them, which nobody promises: it tells how far accounts are from filling up.
     let (mut ledger, mut once) = (Ledger::default(), BTreeMap::new());
@@ -195,17 +232,36 @@ fn alarms(report: &mut Report, effort: Effort) -> f64 {
             once.insert(path, ());
         }
     }
-    let skills = kinds.get(corpus::SKILLS).copied().unwrap_or(0);
     let outputs = legitimate::outputs(&texts, effort.times(200, 10));
+    let refused = refused(report, &outputs) + known_refused(report);
+    let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    report.remark(&format!(
+        "{} texts that others wrote ({} MB), {made_up} of them made up: {stopped} stopped; {} more if one peer is shown them all; \
+         {} outputs and {} answers that say what everybody knows: {refused} refused",
+        texts.len(),
+        bytes / 1_000_000,
+        once.len(),
+        outputs.len(),
+        HONEST.iter().map(|(_, _, answers)| answers.len()).sum::<usize>(),
+    ));
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    report.remark(&format!("texts by source: {}", kinds.join(", ")));
+    (stopped * TEXTS) as f64 / texts.len().max(1) as f64 + (refused * TEXTS) as f64
+}
+
+/// Returns how many outputs are refused, each of the prompt that it is of. All of one prompt go to one peer, whose account they fill.
+fn refused(report: &mut Report, outputs: &[(&'static str, String)]) -> usize {
     let mut refused = 0;
     let mut ledgers: BTreeMap<&str, (Index, Ledger)> = BTreeMap::new();
     for (name, text) in PROMPTS {
         ledgers.insert(name, (index(&[(name, text)]), Ledger::default()));
     }
-    for (name, output) in &outputs {
+    for (name, output) in outputs {
         let (index, ledger) = ledgers.get_mut(name).expect("a prompt");
         let sighting = index.inspect(output, "");
-        // All of one prompt go to one peer, whose account they fill.
         match ledger.judge(&peer(0), &sighting) {
             Some(leak) => {
                 refused += 1;
@@ -216,39 +272,23 @@ fn alarms(report: &mut Report, effort: Effort) -> f64 {
             }
         }
     }
-    let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
-    report.remark(&format!(
-        "{} texts that others wrote ({} MB): {stopped} stopped; {} more if one peer is shown them all; {} outputs: {refused} refused",
-        texts.len(),
-        bytes / 1_000_000,
-        once.len(),
-        outputs.len(),
-    ));
-    let kinds: Vec<String> = kinds
-        .iter()
-        .map(|(kind, count)| format!("{kind} {count}"))
-        .collect();
-    report.remark(&format!("texts by source: {}", kinds.join(", ")));
-    if let Some(why) = too_few(texts.len(), skills).filter(|_| effort == Effort::Full) {
-        report.remark(&why);
-        return f64::INFINITY;
-    }
-    stopped as f64 * 1_000.0 / texts.len().max(1) as f64 + refused as f64 * 1_000.0
+    refused
 }
 
-/// Returns why a run says nothing, if it looked at too little: then its row is not met.
-fn too_few(texts: usize, skills: usize) -> Option<String> {
-    if texts < LEAST {
-        return Some(format!(
-            "not met: {texts} texts; a figure in a thousand needs {LEAST}"
-        ));
+/// Returns how many answers are refused that say what everybody knows, and the private text too.
+fn known_refused(report: &mut Report) -> usize {
+    let mut refused = 0;
+    for (what, known, answers) in HONEST {
+        let index = index(&[("skill", &private_with(known))]);
+        for answer in answers {
+            let sighting = index.inspect(answer, "");
+            if let Some(leak) = Ledger::default().judge(&peer(0), &sighting) {
+                refused += 1;
+                report.remark(&format!("refused: {what}: {leak}"));
+            }
+        }
     }
-    (skills == 0).then(|| {
-        format!(
-            "not met: no bodies of skills; {} names a folder of them",
-            corpus::BODIES
-        )
-    })
+    refused
 }
 
 /// Returns how long a look at 10 KB takes beside 20 KB of private text: the slowest kind of output, its median.

@@ -7,6 +7,7 @@ mod project;
 mod python;
 mod samples;
 mod sidecar;
+mod texts;
 mod wasm;
 
 use std::ffi::OsStr;
@@ -155,6 +156,13 @@ fn bench(root: &Path, arguments: &[String]) -> Result<()> {
         }
     }
     let smoke = arguments.iter().any(|argument| argument == "--smoke");
+    let guard = arguments.iter().any(|argument| argument == "guard");
+    if !smoke
+        && (all || guard)
+        && let Err(error) = texts::texts(root)
+    {
+        complain(&format!("texts that others wrote will be made up where this machine has too few: {error:#}"));
+    }
     // A smoke run shares the tests' profile; figures come from the bench profile.
     let profile: &[&str] = if smoke { &["test"] } else { &["bench"] };
     let mut line = profile.to_vec();

@@ -3,9 +3,12 @@
 
 mod account;
 mod canary;
+mod common;
 mod disguise;
 mod escape;
+mod filler;
 mod fold;
+mod hidden;
 mod index;
 mod layout;
 mod markup;
@@ -16,13 +19,15 @@ mod radix;
 mod redact;
 mod scan;
 mod stretch;
+mod structure;
 mod window;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 pub use account::{ALL_SHARE, Ledger, PEER_SHARE};
-pub use index::Index;
+pub use index::{Index, guarded};
 pub use open::published;
 pub use stretch::Stretches;
 pub use window::Window;
@@ -116,6 +121,8 @@ pub enum Form {
     Hex,
     /// Numbers of characters.
     Numerals,
+    /// Names of hosts.
+    Punycode,
     /// Each letter 13 on.
     Rot13,
     /// Backwards.
@@ -124,6 +131,8 @@ pub enum Form {
     Words,
     /// Each line backwards, or the lines in the other order.
     Lines,
+    /// Each letter with its signs where it stands, backwards as a whole.
+    Clusters,
     /// With other digits, or none.
     Numbers,
     /// Characters that look like others, or like nothing.
@@ -134,8 +143,10 @@ pub enum Form {
     Spaced,
     /// Something between all words.
     Filler,
-    /// Values of a JSON document, one after another.
+    /// Strings of a document, one after another.
     Values,
+    /// Fields of lines, one after another.
+    Columns,
 }
 
 impl Form {
@@ -149,16 +160,19 @@ impl Form {
             Self::Base64 => "base64",
             Self::Hex => "hex",
             Self::Numerals => "character numbers",
+            Self::Punycode => "Punycode",
             Self::Rot13 => "rot13",
             Self::Reversed => "reversed",
             Self::Words => "words turned",
             Self::Lines => "lines turned",
+            Self::Clusters => "letters turned",
             Self::Numbers => "without digits",
             Self::Unicode => "look-alikes",
             Self::Tags => "invisible characters",
             Self::Spaced => "spaced",
             Self::Filler => "filler between words",
-            Self::Values => "values of JSON",
+            Self::Values => "values of a document",
+            Self::Columns => "columns",
         }
     }
 

@@ -38,6 +38,12 @@ pub(super) fn texts(most: usize) -> Corpus {
             ],
             2,
         ),
+        // What `cargo xtask bench` unpacks there.
+        (
+            "documentation packages",
+            vec![repository.join("target/texts")],
+            9,
+        ),
         ("the system", vec![PathBuf::from("/usr/share/doc")], 4),
         (
             "Python and Node",
@@ -104,7 +110,7 @@ fn walk(folder: &Path, depth: usize, fits: fn(&str) -> bool, found: &mut Vec<Pat
         let Ok(kind) = entry.file_type() else {
             continue;
         };
-        if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "target" | "prompts" | ".git") {
+        if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "target" | "prompts" | "scripts" | ".git") {
             walk(&path, depth - 1, fits, found);
         } else if kind.is_file() && fits(&name) {
             found.push(path);
@@ -136,7 +142,7 @@ fn body(text: &str) -> &str {
 
 fn is_text(name: &str) -> bool {
     let bare = name.strip_suffix(".gz").unwrap_or(name);
-    ["md", "rst", "txt", "1", "8"]
+    ["md", "rst", "txt", "1", "2", "3", "5", "7", "8"]
         .iter()
         .any(|end| Path::new(bare).extension().is_some_and(|ext| ext == *end))
         || ["README", "METADATA", "copyright", "changelog"].contains(&bare)

@@ -24,12 +24,20 @@ pub(super) struct Canary {
 
 /// Returns the marks of a text that are not open.
 pub(super) fn find(text: &str, slot: &str, is_open: impl Fn(&str) -> bool) -> Vec<Canary> {
-    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
-    let words = text.split(|c| !inside(c));
-    words
+    words(text)
         .filter(|word| is_mark(word) && !is_open(word))
         .map(|word| Canary::new(word, slot))
         .collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
+    text.split(move |c| !inside(c))
+}
+
+/// Returns whether a mark stands in a text.
+pub(super) fn has_mark(text: &str) -> bool {
+    words(text).any(is_mark)
 }
 
 /// Returns whether a mark is said in public anyway.

@@ -4,9 +4,10 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter;
 
 use super::near::{around, crowds, parts, points};
-use super::{Form, escape, fold, markup, radix};
+use super::{Form, escape, filler, fold, hidden, markup, radix, structure, words};
 
 /// How many layers are taken off.
 const DEPTH: usize = 5;
@@ -81,6 +82,9 @@ struct Signs {
     escapes: Vec<usize>,
     /// Where escapes of e-mail may be.
     equals: Vec<usize>,
+    pluses: usize,
+    /// Whether a word with a hyphen before it is long enough to be Punycode.
+    hyphened: bool,
     /// How many tags may be there, and where tags are that are turned.
     tags: usize,
     turned: Vec<usize>,
@@ -101,7 +105,7 @@ const KINDS: [u8; 256] = {
         kinds[at] = match byte {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'z' | b'A'..=b'Z' => LETTER,
-            b'\\' | b'%' | b'&' | b'=' | b'<' | b'>' | 0xc0.. => NOTED,
+            b'\\' | b'%' | b'&' | b'=' | b'+' | b'<' | b'>' | 0xc0.. => NOTED,
             _ => NONE,
         };
         at += 1;
@@ -119,10 +123,12 @@ impl Signs {
         let bytes = text.as_bytes();
         // Where the last digits stand.
         let (mut last, mut digits) = ([0_usize; DIGITS], 0_usize);
-        let (mut before, mut pending) = (false, 0);
+        let (mut before, mut pending, mut word) = (false, 0, 0);
         for (at, byte) in bytes.iter().enumerate() {
             let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(NONE);
             let is = kind == LETTER || kind == DIGIT;
+            word = if is { word + 1 } else { 0 };
+            signs.hyphened |= word == words::LONG;
             signs.alphanumerics += usize::from(is);
             signs.lone += pending & usize::from(!is);
             pending = usize::from(is && !before);
@@ -149,6 +155,7 @@ impl Signs {
             // Between blanks they mean what they mean.
             b'%' | b'&' if after != b' ' || before != b' ' => self.escapes.push(at),
             b'=' => self.equals.push(at),
+            b'+' => self.pluses += 1,
             b'<' | b'>' => {
                 self.tags += 1;
                 if before == b'/' && byte == b'<' || after == b'/' && byte == b'>' {
@@ -157,7 +164,9 @@ impl Signs {
             }
             0xc0.. => {
                 self.wide.push(at);
-                self.hidden += usize::from(matches!(byte, 0xef | 0xf3));
+                self.hidden += usize::from(
+                    matches!(byte, 0xef | 0xf3) || (byte == 0xe2 && matches!(after, 0x80 | 0x81)),
+                );
                 // Greek, Cyrillic, Armenian.
                 if before.is_ascii_alphabetic() && matches!(byte, 0xcd..=0xd6) {
                     self.mixed.push(at);
@@ -175,8 +184,9 @@ struct Plan {
     stripped: bool,
     filled: bool,
     turned: bool,
-    /// Documents are taken apart.
+    /// Documents are taken apart, and lines.
     opened: bool,
+    tabled: bool,
 }
 
 impl Plan {
@@ -203,9 +213,12 @@ impl Plan {
             stripped: !has(&[Form::Markup]),
             filled: path.len() < 3 && since.clone().next().is_none(),
             // What is turned within other layers is recognised as it is.
-            turned: path.iter().all(|form| *form == Form::Values),
+            turned: path
+                .iter()
+                .all(|form| matches!(form, Form::Values | Form::Columns)),
             // Documents within documents, as far as somebody may mean them.
             opened: path.iter().filter(|form| **form == Form::Values).count() < 3,
+            tabled: !path.contains(&Form::Columns),
         }
     }
 }
@@ -222,36 +235,66 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
             is_read,
         });
     };
-    // What there is in a document is in its strings, but for rows of numbers.
-    if plan.opened
-        && let Some(strings) = markup::strings(text)
-    {
-        if signs.crowded {
-            radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
-        }
-        let is_read = strings.is_read && signs.escapes.is_empty();
-        let both = [(Some(strings.values), is_read), (strings.all, false)];
-        for (text, is_read) in both {
-            if let Some(text) = text {
+    if plan.opened {
+        let is_document = structure::is_document(text);
+        let strings = if is_document {
+            Some(structure::strings(text))
+        } else {
+            structure::quoted(text)
+        };
+        if let Some(strings) = strings {
+            let is_read = strings.is_read && signs.escapes.is_empty();
+            let columns = strings.columns.into_iter().map(|text| (text, false));
+            for (text, is_read) in iter::once((strings.values, is_read)).chain(columns) {
                 let text = escape::backslashes(&text).unwrap_or(text);
                 put(&[Form::Values], text, is_read);
             }
         }
-        return;
+        if plan.tabled && !is_document {
+            let elements = if signs.tags >= radix::DIGITS {
+                structure::elements(text)
+            } else {
+                Vec::new()
+            };
+            for column in structure::columns(text).into_iter().chain(elements) {
+                put(&[Form::Columns], column, false);
+            }
+        }
+        // What there is in a document is in its strings, but for rows of numbers.
+        if is_document {
+            if signs.crowded {
+                radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
+            }
+            return;
+        }
     }
     let packed = radix::base64(text, &mut |text| put(&[Form::Base64], text, false));
     let mut numbers = Vec::new();
     if signs.crowded {
-        let mut row = 0;
-        numbers = radix::hex(text, &mut row, &mut |text| put(&[Form::Hex], text, false));
-        if row >= radix::DIGITS {
+        let mut count = 0;
+        numbers = radix::hex(text, &mut count, &mut |text| put(&[Form::Hex], text, false));
+        if count >= radix::DIGITS {
             radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
         }
     }
-    if signs.hidden >= radix::DIGITS
-        && let Some(hidden) = escape::tags(text)
+    if signs.hidden >= radix::DIGITS {
+        hidden::each(text, &mut |text| put(&[Form::Tags], text, false));
+    }
+    if signs.pluses >= words::LEAST
+        && let Some(text) = words::utf7(text)
     {
-        put(&[Form::Tags], hidden, false);
+        put(&[Form::Base64], text, false);
+    }
+    if text.contains(words::PREFIX) || plan.filled && signs.hyphened {
+        words::punycode(text, &mut |text| put(&[Form::Punycode], text, false));
+    }
+    if signs.wide.len() >= fold::SILENT {
+        for text in [fold::voiced(text), fold::composed(text)]
+            .into_iter()
+            .flatten()
+        {
+            put(&[Form::Unicode], text, false);
+        }
     }
     if plan.straight
         && let Some(near) = around(text, &crowds(&signs.wide, 2 * LOOSE))
@@ -284,10 +327,16 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
     {
         put(&[Form::Markup], text, false);
     }
-    if plan.filled
-        && let Some(text) = markup::without_filler(text)
-    {
-        put(&[Form::Filler], text, false);
+    if plan.filled {
+        for text in [filler::without_words(text), filler::without_letters(text)]
+            .into_iter()
+            .flatten()
+        {
+            put(&[Form::Filler], text, false);
+        }
+    }
+    if path.len() < 2 && plan.turned {
+        filler::every_other(text, &mut |text| put(&[Form::Filler], text, false));
     }
     // Characters with something between them are read as they are; what is encoded that way is not.
     if signs.lone * 2 > signs.alphanumerics && signs.escapes.len() + signs.tags > 0 {

@@ -1,6 +1,8 @@
 //! Normalisation: what is left of a text when case, spacing, punctuation, invisible characters, accents, width and
 //! look-alikes are taken away. Two texts that a reader would call the same become the same row of codes.
 
+mod sound;
+
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
@@ -8,6 +10,8 @@ use unicode_normalization::char::{canonical_combining_class, decompose_compatibl
 use unicode_security::confusable_detection::skeleton;
 
 use crate::is_unfit;
+
+pub(super) use sound::{SILENT, composed, voiced};
 
 /// How letters beyond ASCII are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,13 +238,18 @@ fn read(c: char, look: Look, put: &mut impl FnMut(char)) {
         if c.is_ascii() {
             return put(c);
         }
-        if canonical_combining_class(c) != 0 {
+        if canonical_combining_class(c) != 0 || sound::is_modifier(c) {
             return;
+        }
+        if let Some(digit) = sound::digit(c) {
+            return put(digit);
         }
         if look == Look::Alike && ascii_twin(c, put) {
             return;
         }
-        if c.is_alphanumeric() {
+        // Numbers that are none of digits, such as those in black circles, are marks.
+        if c.is_alphabetic() {
+            let c = sound::kana(c);
             // By way of the capital, so that letters with two small forms are one.
             for c in c.to_uppercase().flat_map(char::to_lowercase) {
                 if canonical_combining_class(c) == 0 {
@@ -359,7 +368,9 @@ fn straighten_one(c: char, put: &mut impl FnMut(char)) {
         return;
     }
     decompose_compatible(c, |c| {
-        if c.is_ascii() || (canonical_combining_class(c) == 0 && !ascii_twin(c, put)) {
+        if let Some(digit) = sound::digit(c) {
+            put(digit);
+        } else if c.is_ascii() || (canonical_combining_class(c) == 0 && !ascii_twin(c, put)) {
             put(c);
         }
     });
@@ -393,6 +404,11 @@ mod tests {
         same("ﬁne", "fine");
         same("Never peek", "ɴᴇᴠᴇʀ ᴘᴇᴇᴋ");
         same("Never", "🅝🅴🅥🇪🇷");
+        same("ネッシー", "ねつし");
+        same("カメラ", "ｶﾒﾗ");
+        same("قواعد", "قـوا\u{64e}عـد");
+        same("Never", "N\u{2c8}e\u{2d0}v\u{1c0}e❶r");
+        same("72 نعم", "٧٢ نعم");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::fold::{Look, alike, is_digit, rotate};
 use super::layout::{Layout, aligned, other_readings, turned};
-use super::open::open_places;
+use super::open::{mark, open_places};
 use super::print::{GRAM, NARROW, Table, WINDOW, each_gram, winnow};
-use super::{Form, canary};
+use super::{Form, canary, common};
 use crate::{Digest, PrivateTexts};
 
 /// What is recognised of the private texts of one version of a skill.
@@ -156,7 +156,8 @@ impl Index {
         let number = self.texts.len();
         let first = Layout::read(text, Look::Alike);
         let codes: Vec<u16> = first.codes.iter().map(|code| alike(*code)).collect();
-        let open = open_places(&codes, published, public);
+        let mut open = open_places(&codes, published, public);
+        mark_common(&mut open, text, &codes, &first.offsets);
         let mut prints = winnow(&codes, WINDOW);
         prints.retain(|(at, _)| {
             let piece = open.get(*at as usize..*at as usize + GRAM);
@@ -202,7 +203,12 @@ impl Index {
     fn add(&mut self, text: usize, forms: &[Form], layout: Layout, home: Vec<u32>) {
         let reading = self.readings.len();
         let mut orders = vec![(None, (0..layout.codes.len() as u32).collect::<Vec<_>>())];
-        for (form, breaks) in [(Form::Words, &layout.words), (Form::Lines, &layout.lines)] {
+        let clusters = (layout.clusters.len() < layout.codes.len()).then_some(&layout.clusters);
+        let parts = [(Form::Words, &layout.words), (Form::Lines, &layout.lines)];
+        for (form, breaks) in parts
+            .into_iter()
+            .chain(clusters.map(|breaks| (Form::Clusters, breaks)))
+        {
             if breaks.len() > 1 {
                 orders.push((Some(form), turned(&layout, breaks)));
             }
@@ -293,9 +299,9 @@ impl Row {
         self.is_in_order() && !self.forms.contains(&Form::Numbers)
     }
 
-    /// Returns whether no word and no line stands anywhere else than in the text, seen from one end or the other.
+    /// Returns whether no word, line or letter stands anywhere else than in the text, seen from one end or the other.
     pub(super) fn is_in_order(&self) -> bool {
-        let turned = [Form::Words, Form::Lines];
+        let turned = [Form::Words, Form::Lines, Form::Clusters];
         !self.forms.iter().any(|form| turned.contains(form))
     }
 
@@ -329,4 +335,23 @@ impl Index {
             .map(|text| (text.digest, (Arc::clone(&text.slot), text.distinct)))
             .collect()
     }
+}
+
+/// Marks what everybody knows as not private.
+fn mark_common(open: &mut [bool], text: &str, codes: &[u16], offsets: &[u32]) {
+    common::each_known_piece(codes, |piece| mark(open, piece));
+    for span in common::spans(text) {
+        let place = |at: usize| offsets.partition_point(|offset| (*offset as usize) < at);
+        mark(open, place(span.start)..place(span.end));
+    }
+}
+
+/// Returns how many letters and digits of a text are guarded: all that are not what everybody knows. Of a text that has no more
+/// than [`LONGEST`](super::LONGEST), any answer may hold all.
+pub fn guarded(text: &str) -> usize {
+    let layout = Layout::read(text, Look::Alike);
+    let codes: Vec<u16> = layout.codes.iter().map(|code| alike(*code)).collect();
+    let mut open = vec![false; codes.len()];
+    mark_common(&mut open, text, &codes, &layout.offsets);
+    open.iter().filter(|open| !**open).count()
 }

@@ -3,17 +3,21 @@
 
 use std::collections::HashMap;
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::fold::{Look, plain};
 use super::print::each_gram;
 use super::{Form, escape, markup};
 
-/// A reading in the making: its codes, where each comes from, and where words and lines start.
+/// A reading in the making: its codes, where each comes from, and where words, lines and letters start.
 pub(super) struct Layout {
     pub(super) look: Look,
     pub(super) codes: Vec<u16>,
     pub(super) offsets: Vec<u32>,
     pub(super) words: Vec<u32>,
     pub(super) lines: Vec<u32>,
+    /// Where letters start, each with the signs that stand on it.
+    pub(super) clusters: Vec<u32>,
 }
 
 impl Layout {
@@ -24,6 +28,7 @@ impl Layout {
             offsets: Vec::new(),
             words: vec![0],
             lines: vec![0],
+            clusters: vec![0],
         };
         let mut last = 0;
         plain(text, look, |at, code| {
@@ -34,6 +39,10 @@ impl Layout {
                 if between.contains('\n') {
                     layout.lines.push(count);
                 }
+            }
+            let c = text.get(at..).and_then(|rest| rest.chars().next());
+            if count > 0 && !c.is_some_and(is_combining_mark) {
+                layout.clusters.push(count);
             }
             last = at;
             layout.codes.push(code);

@@ -1,15 +1,9 @@
-//! Markup and other things that stand between the words of a text: tags, links, keys of a document, fillers.
-
-use std::collections::BTreeSet;
-
-use serde::de::IgnoredAny;
-
-use super::print::GRAM;
+//! Markup: tags, comments, links, commands.
 
 /// The longest tag that is one.
-const TAG: usize = 300;
-/// The longest comment, or target of a link, that is one.
-const COMMENT: usize = 2_000;
+const TAG: usize = 4_000;
+/// The longest target of a link.
+const TARGET: usize = 2_000;
 
 /// Returns the text without markup, or nothing if it has none.
 pub(super) fn strip(text: &str) -> Option<String> {
@@ -28,6 +22,8 @@ pub(super) fn strip(text: &str) -> Option<String> {
 pub(super) fn spans(text: &str) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
     let mut at = 0;
+    // Where no comment ends any more, no other one does.
+    let mut is_open = false;
     let marks = |byte: u8| matches!(byte, b'<' | b'[' | b']' | b'\\');
     while let Some(found) = text
         .as_bytes()
@@ -35,7 +31,14 @@ pub(super) fn spans(text: &str) -> Vec<(usize, usize)> {
         .and_then(|rest| rest.iter().position(|byte| marks(*byte)))
     {
         let mark = at + found;
-        let len = markup(text.get(mark..).unwrap_or_default());
+        let rest = text.get(mark..).unwrap_or_default();
+        let len = if rest.starts_with("<!--") {
+            let end = if is_open { None } else { rest.find("-->") };
+            is_open |= end.is_none();
+            end.map_or(0, |end| end + 3)
+        } else {
+            markup(rest)
+        };
         if len > 0 {
             spans.push((mark, mark + len));
         }
@@ -56,14 +59,19 @@ fn markup(text: &str) -> usize {
         text.get(..most)?.find(end).map(|at| at + end.len())
     };
     match (first, second) {
-        (Some('<'), Some('!')) if text.starts_with("<!--") => ends("-->", COMMENT).unwrap_or(0),
         (Some('<'), Some(c)) if c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?') => {
-            let end = ends(">", TAG).unwrap_or(0);
-            let inner = text.get(1..end).unwrap_or_default();
-            if inner.contains('<') { 0 } else { end }
+            // A tag ends before the next one begins, so that many that never end cost no more than one.
+            let rest = text.get(1..).unwrap_or_default();
+            let end = rest
+                .as_bytes()
+                .iter()
+                .take(TAG)
+                .position(|byte| matches!(byte, b'<' | b'>'));
+            let end = end.filter(|end| rest.as_bytes().get(*end) == Some(&b'>'));
+            end.map_or(0, |end| end + 2)
         }
         // The target of a link.
-        (Some(']'), Some('(')) => ends(")", COMMENT).unwrap_or(0),
+        (Some(']'), Some('(')) => ends(")", TARGET).unwrap_or(0),
         (Some('['), Some(_)) => bracket(text),
         (Some('\\'), Some(c)) if c.is_ascii_alphabetic() => command(text),
         _ => 0,
@@ -121,108 +129,6 @@ fn command(text: &str) -> usize {
     }
 }
 
-/// The strings of a JSON document.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Strings {
-    /// The values, one after another.
-    pub(super) values: String,
-    /// Keys and values as they stand, if there is enough in the keys to say something.
-    pub(super) all: Option<String>,
-    /// Whether there is but one value, so that nothing stands in it that is not of it: whoever read the document read that.
-    pub(super) is_read: bool,
-}
-
-/// Returns the strings of a JSON document, if the text is one; also those of keys that come twice, of which readers of JSON
-/// know only the last.
-pub(super) fn strings(text: &str) -> Option<Strings> {
-    if !text.trim_start().starts_with(['{', '[', '"']) {
-        return None;
-    }
-    serde_json::from_str::<IgnoredAny>(text).ok()?;
-    let mut strings = Strings::default();
-    let mut all = String::with_capacity(text.len());
-    let mut keys = BTreeSet::new();
-    let mut count = 0;
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('"') {
-        let end = literal(after);
-        let string = after.get(..end).unwrap_or_default();
-        rest = after.get(end + 1..).unwrap_or_default();
-        all.push_str(string);
-        all.push('\n');
-        if rest.trim_start().starts_with(':') {
-            // Lists of things have the same keys again and again.
-            keys.insert(string);
-        } else {
-            count += 1;
-            strings.values.push_str(string);
-            strings.values.push('\n');
-        }
-    }
-    if keys.iter().map(|key| key.len()).sum::<usize>() >= 2 * GRAM {
-        strings.all = Some(all);
-    }
-    strings.is_read = count < 2;
-    Some(strings)
-}
-
-/// Returns where a string ends that begins here.
-fn literal(text: &str) -> usize {
-    let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
-    });
-    end.unwrap_or(text.len())
-}
-
-/// The fewest words among which one can be a filler.
-const WORDS: usize = 16;
-/// One word of so many is a filler: no language repeats one as often.
-const SHARE: usize = 6;
-
-/// Returns the text without words that stand between all others, or nothing if there are none.
-pub(super) fn without_filler(text: &str) -> Option<String> {
-    // What is beyond ASCII is taken for letters.
-    let words = || {
-        text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty())
-    };
-    // Whatever is more than a seventh of all words is among those that are left of this counting.
-    let mut counters: [(&str, usize); SHARE] = [("", 0); SHARE];
-    let mut all = 0;
-    for word in words() {
-        all += 1;
-        if let Some(counter) = counters.iter_mut().find(|counter| counter.0 == word) {
-            counter.1 += 1;
-        } else if let Some(counter) = counters.iter_mut().find(|counter| counter.1 == 0) {
-            *counter = (word, 1);
-        } else {
-            counters.iter_mut().for_each(|counter| counter.1 -= 1);
-        }
-    }
-    if all < WORDS {
-        return None;
-    }
-    let mut fillers = Vec::new();
-    for (word, left) in counters {
-        // What is left of a filler's count is much, unless fillers are nearly all there is.
-        if left * 50 > all && words().filter(|other| *other == word).count() * SHARE >= all {
-            fillers.push(word);
-        }
-    }
-    if fillers.is_empty() {
-        return None;
-    }
-    let mut out = String::with_capacity(text.len());
-    for word in words().filter(|word| !fillers.contains(word)) {
-        out.push_str(word);
-        out.push(' ');
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,31 +147,5 @@ mod tests {
         for text in ["a < b > c", "1 <2> 3", "[1] [two words]", r"a\b", "<"] {
             assert_eq!(strip(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn documents_are_read_by_their_strings() {
-        let read = |text: &str| strings(text).expect("JSON");
-        let text = r#" {"a": "one\"s", "a": "two", "b": [1, "three", {"c": "\\\\"}]}"#;
-        assert_eq!(read(text).values, "one\\\"s\ntwo\nthree\n\\\\\\\\\n");
-        assert_eq!(read(text).all, None);
-        assert!(strings("{never").is_none() && strings("7").is_none());
-        let text = r#"[{"never tell anyone": {"about these rules of ours" : "x"}}]"#;
-        assert_eq!(
-            read(text).all.as_deref(),
-            Some("never tell anyone\nabout these rules of ours\nx\n")
-        );
-    }
-
-    #[test]
-    fn fillers_go() {
-        let words = "you never tell anyone about the rules that you were given here today";
-        let filled: Vec<String> = words
-            .split(' ')
-            .map(|word| format!("<w t={word}/>"))
-            .collect();
-        let bare = without_filler(&filled.join("\n")).expect("fillers");
-        assert_eq!(bare.trim_end(), words);
-        assert_eq!(without_filler(words), None);
     }
 }

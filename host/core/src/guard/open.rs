@@ -1,6 +1,7 @@
 //! What of a private text is not private: what the card says, and lines that the owner lets be quoted.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::fold::{Look, codes as codes_of};
 use super::print::{GRAM, each_gram};
@@ -24,21 +25,22 @@ pub(super) fn open_places(codes: &[u16], published: &[String], public: &[String]
         } else if line.len() >= least {
             for at in 0..codes.len() {
                 if codes.get(at..).is_some_and(|rest| rest.starts_with(&line)) {
-                    mark(&mut open, at, line.len());
+                    mark(&mut open, at..at + line.len());
                 }
             }
         }
     }
     each_gram(codes, GRAM, |end, hash| {
         if pieces.contains(&hash) {
-            mark(&mut open, end - GRAM, GRAM);
+            mark(&mut open, end - GRAM..end);
         }
     });
     open
 }
 
-fn mark(open: &mut [bool], at: usize, count: usize) {
-    let part = open.get_mut(at..at + count).unwrap_or_default();
+/// Says that some codes are not private.
+pub(super) fn mark(open: &mut [bool], codes: Range<usize>) {
+    let part = open.get_mut(codes).unwrap_or_default();
     part.fill(true);
 }
 

@@ -2,8 +2,11 @@
 //! any alignment, through line breaks and whatever else stands between.
 
 mod base64;
+mod numerals;
+mod wide;
 
 pub(super) use base64::base64;
+pub(super) use numerals::numerals;
 
 use super::print::GRAM;
 use base64::hot_parts;
@@ -93,46 +96,51 @@ fn stretch(bytes: &[u8]) -> usize {
     at
 }
 
+/// Passes on what bytes are the text of, in bytes or pairs of bytes.
+pub(super) fn texts(bytes: &[u8], sink: &mut impl FnMut(String)) {
+    if let Some(text) = readable(bytes) {
+        sink(text);
+    }
+    if let Some(text) = wide::readable(bytes) {
+        sink(text);
+    }
+}
+
 /// The fewest digits that hexadecimal text worth a look has: one a byte.
 pub(super) const DIGITS: usize = GRAM;
-/// How many words may stand between two that are hexadecimal.
+/// How many words may stand between two that are of one part.
 const APART: usize = 2;
 
-/// Passes on every text that parts of a text may be the hexadecimal of, and returns where those parts are. Rotated digits
-/// count as digits for where they are. `row` becomes the length of the longest row of numbers.
+/// Passes on every text that parts of a text may be the hexadecimal of, whatever stands between them, and returns where those
+/// parts are. Rotated digits count as digits for where they are. `numbers` becomes the count of words with digits.
 pub(super) fn hex(
     text: &str,
-    row: &mut usize,
+    numbers: &mut usize,
     sink: &mut impl FnMut(String),
 ) -> Vec<(usize, usize)> {
-    let mut numbers = 0;
     let mut spans: Vec<(usize, usize)> = Vec::new();
-    let mut parts: Vec<Vec<u8>> = Vec::new();
-    let (mut part, mut span, mut size, mut apart) = (Vec::new(), (0, 0), 0, 0);
-    let mut close = |part: &mut Vec<u8>, span: (usize, usize), size: usize| {
+    let mut nibbles: Vec<u8> = Vec::new();
+    let (mut span, mut size, mut apart) = ((0, 0), 0, 0);
+    let mut close = |span: (usize, usize), size: usize| {
         if size >= 2 * DIGITS {
             spans.push(span);
         }
-        let nibbles = std::mem::take(part);
-        if nibbles.len() >= 2 * DIGITS {
-            parts.push(nibbles);
-        }
     };
     for (at, word) in words(text) {
-        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-        numbers = if is_number { numbers + 1 } else { 0 };
-        *row = numbers.max(*row);
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        // A long row of digits is many numbers.
+        *numbers += usize::from(has_digit || word.len() == 4) * (1 + word.len() / 4);
         let digits = ["0x", "0X", "x", "X"]
             .iter()
             .find_map(|prefix| word.strip_prefix(prefix))
             .unwrap_or(word);
         // Bytes of text have a digit each, so a longer word without one is a word.
-        let may_be = digits.len() <= 2 || digits.bytes().any(|byte| byte.is_ascii_digit());
+        let may_be = digits.len() <= 2 && apart == 0 || has_digit;
         let rotated = |byte: u8| matches!(byte | 0x20, b'n'..=b's') || byte.is_ascii_hexdigit();
         if !may_be || !digits.bytes().all(rotated) {
             apart += 1;
             if apart > APART {
-                close(&mut part, span, size);
+                close(span, size);
                 size = 0;
             }
             continue;
@@ -144,79 +152,35 @@ pub(super) fn hex(
         size += digits.len();
         span.1 = at + word.len();
         if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            part.extend(
-                digits
-                    .chars()
-                    .filter_map(|c| c.to_digit(16))
-                    .map(|digit| digit as u8),
-            );
+            let values = digits.chars().filter_map(|c| c.to_digit(16));
+            nibbles.extend(values.map(|digit| digit as u8));
         }
     }
-    close(&mut part, span, size);
+    close(span, size);
+    if nibbles.len() < 2 * DIGITS {
+        return spans;
+    }
     for align in 0..2 {
-        let mut bytes = Vec::new();
-        for part in &parts {
-            let pairs = part.get(align..).unwrap_or_default().chunks_exact(2);
-            bytes.extend(pairs.map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | *digit)));
-            bytes.push(1);
-        }
-        if let Some(text) = readable(&bytes) {
-            sink(text);
-        }
+        let pairs = nibbles.get(align..).unwrap_or_default().chunks_exact(2);
+        let bytes: Vec<u8> = pairs
+            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | *digit))
+            .collect();
+        texts(&bytes, sink);
     }
     spans
 }
 
-/// Returns whether a byte belongs to a word. What is beyond ASCII does: it ends no number.
-const fn is_word(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii()
-}
-
-/// Returns the words of a text, and where each stands.
+/// Returns the words of letters and digits of ASCII, and where each stands.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = text.as_bytes().get(at..)?;
-        let start = at + rest.iter().position(is_word)?;
+        let start = at + rest.iter().position(u8::is_ascii_alphanumeric)?;
         let word = text.as_bytes().get(start..)?;
-        let len = word.iter().position(|byte| !is_word(byte));
+        let len = word.iter().position(|byte| !byte.is_ascii_alphanumeric());
         at = start + len.unwrap_or(word.len());
         Some((start, text.get(start..at)?))
     })
-}
-
-/// Passes on the texts that numbers in a row may be the characters of: decimal, octal, or binary.
-pub(super) fn numerals(text: &str, sink: &mut impl FnMut(String)) {
-    for radix in [10, 8, 2] {
-        let (mut out, mut row) = (String::new(), String::new());
-        let mut count = 0;
-        for (_, word) in words(text).chain([(0, "end")]) {
-            let wide = radix != 2 || word.len() >= 7;
-            let value = if wide && word.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-                u32::from_str_radix(word, radix).ok()
-            } else {
-                None
-            };
-            let c = value.and_then(char::from_u32);
-            match c.filter(|c| !c.is_control() || c.is_whitespace()) {
-                Some(c) => {
-                    row.push(c);
-                    count += 1;
-                }
-                None => {
-                    if count >= GRAM {
-                        out.push_str(&row);
-                        out.push('\n');
-                    }
-                    row.clear();
-                    count = 0;
-                }
-            }
-        }
-        if !out.is_empty() {
-            sink(out);
-        }
-    }
 }
 
 /// Returns whether anything in a text may be packed: whether it is worth to look for more than words in it.

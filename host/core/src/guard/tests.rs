@@ -1,5 +1,10 @@
 mod dress;
+mod forms;
+mod honest;
+mod known;
 mod least;
+mod scripts;
+mod stream;
 mod ways;
 
 use std::collections::BTreeMap;

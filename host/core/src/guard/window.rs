@@ -1,10 +1,14 @@
 //! A stream behind its guard: pieces go on only when what comes after them was looked at too, so that nothing of a long run
-//! is on its way before the run is recognised.
+//! is on its way before the run is recognised. What came so far is looked at as if it ended there, so that no decoder waits for
+//! an end; what no decoder can read before its end waits itself.
 
-/// How many bytes wait for what follows them: a run of 40 characters fits in any encoding that is seen through.
+/// How many bytes wait for what follows them: where marks must come together before an encoding is one, they fit in it.
 const HELD: usize = 512;
 /// How many new bytes are worth a look. It grows with the text, or a long one would be looked at too often.
 const STEP: usize = 256;
+/// A longer row of letters, digits and marks of ASCII waits for its end: it may be one word of an encoding that gives its letters
+/// in another order than the text, such as Punycode.
+const WORD: usize = 64;
 
 /// The pieces of one answer.
 #[derive(Debug, Default)]
@@ -32,7 +36,8 @@ impl Window {
         let mut until = if end {
             self.text.len()
         } else {
-            self.text.len().saturating_sub(HELD).max(self.released)
+            let held = self.text.len().saturating_sub(HELD);
+            held.min(self.last_word()).max(self.released)
         };
         while !self.text.is_char_boundary(until) {
             until -= 1;
@@ -41,6 +46,17 @@ impl Window {
         let piece = piece.to_owned();
         self.released = until;
         piece
+    }
+
+    /// Returns where the word starts that the text ends with, if it is a long one.
+    fn last_word(&self) -> usize {
+        let is_inside = |byte: &u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+        };
+        let bytes = self.text.as_bytes().iter().rev();
+        let len = bytes.take_while(|byte| is_inside(byte)).count();
+        let len = if len > WORD { len } else { 0 };
+        self.text.len() - len
     }
 }
 
@@ -65,5 +81,17 @@ mod tests {
         assert_eq!(out, text);
         assert!(looks < 60, "{looks}");
         assert_eq!(window.release(true), "");
+    }
+
+    #[test]
+    fn a_word_that_may_need_its_end_waits_for_it() {
+        let mut window = Window::default();
+        window.push("Well: ");
+        window.push(&"a1-b".repeat(1_000));
+        assert_eq!(window.release(false), "Well: ");
+        window.push(&"c".repeat(1_000));
+        assert_eq!(window.release(false), "");
+        window.push(&format!(" {}", "and so on ".repeat(100)));
+        assert!(window.release(false).len() > 5_000);
     }
 }

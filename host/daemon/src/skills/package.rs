@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use coworker_core::guard::{LONGEST, guarded};
 use coworker_core::{Body, Digest, Manifest, PrivateTexts, SKILL_SLOT, Slot, Tier};
 use coworker_sandbox::{Ceiling, Examined};
 use rustix::fs::{AtFlags, statat};
@@ -176,6 +177,9 @@ impl Raw {
                     .push(format!("{shown} is blank, and bound to nothing")),
             }
         }
+        for (name, slot) in &slots {
+            package.warnings.extend(weakly_guarded(name, slot));
+        }
         package.texts = (!slots.is_empty()).then(|| Arc::new(PrivateTexts::new(slots)));
         Ok(package)
     }
@@ -195,6 +199,20 @@ impl Raw {
         self.changed = self.changed.max(at);
         Ok(bytes)
     }
+}
+
+/// Says that answers may hold much of a text, where they may: the guard lets short runs pass, of any text.
+fn weakly_guarded(name: &str, slot: &Slot) -> Option<String> {
+    let guarded = guarded(slot.text.reveal());
+    let much = match guarded {
+        0..=LONGEST => "all of them",
+        _ if guarded < 4 * LONGEST => "a good part of them",
+        _ => return None,
+    };
+    Some(format!(
+        "the text of the slot {name:?} has {guarded} letters and digits that are its own: an answer may hold {LONGEST} in a row, \
+         which is {much}; what must not be told needs a longer text"
+    ))
 }
 
 impl Package {

@@ -1,6 +1,6 @@
 //! Base64 in either alphabet, anywhere in a text, at any alignment, through line breaks and whatever else stands between.
 
-use super::{STRETCH, readable};
+use super::{STRETCH, texts};
 use crate::guard::print::GRAM;
 
 /// So many letters of base64 are looked at together …
@@ -76,16 +76,41 @@ pub(in crate::guard) fn base64(text: &str, sink: &mut impl FnMut(String)) -> Vec
                 // What one part ends with and the next begins with does not belong together.
                 bytes.push(1);
             }
-            if let Some(text) = readable(&bytes) {
-                sink(text);
-            }
+            texts(&bytes, sink);
         }
+    }
+    let symbols = longest(&parts);
+    for align in 0..4 {
+        let mut bytes = Vec::new();
+        decode64(symbols.get(align..).unwrap_or_default(), &mut bytes);
+        texts(&bytes, sink);
     }
     let pieces: String = parts.iter().filter_map(|part| piecewise(part)).collect();
     if !pieces.is_empty() {
         sink(pieces);
     }
     spans
+}
+
+/// Returns the letters of the longest word of each line, if other words stand around them: what somebody wrote beside base64,
+/// before it, or on lines between.
+fn longest(parts: &[&str]) -> Vec<u8> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
+    let lines = parts.iter().flat_map(|part| part.lines());
+    let words = lines.filter_map(|line| {
+        let words = line.split(|c| !inside(c));
+        words.max_by_key(|word| word.len())
+    });
+    let words: Vec<&str> = words.collect();
+    let most = words.iter().map(|word| word.len()).max().unwrap_or(0);
+    if words.len() < 2 {
+        return Vec::new();
+    }
+    let words = words.iter().filter(|word| word.len() * 2 > most);
+    let letters = words.flat_map(|word| word.bytes());
+    letters
+        .map(|byte| symbol(byte, false).min(symbol(byte, true)))
+        .collect()
 }
 
 /// The last letters of a text, and how many of them are of which kind.
