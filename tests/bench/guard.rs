@@ -207,7 +207,10 @@ fn seen(report: &mut Report, effort: Effort, script: &str, text: &str) -> f64 {
     for what in &missed {
         report.remark(&format!("{script}, not seen through: {what}"));
     }
-    report.remark(&format!("{script}: {} of {tried} attempts seen through", tried - missed.len()));
+    report.remark(&format!(
+        "{script}: {} of {tried} attempts seen through",
+        tried - missed.len()
+    ));
     (tried - missed.len()) as f64 * 100.0 / f64::from(tried)
 }
 

@@ -413,3 +413,37 @@ fn the_sample_answers_in_the_form_that_it_publishes() {
         "no rule fits the other text: {unruled}"
     );
 }
+
+#[test]
+fn a_text_that_is_too_short_to_be_guarded_is_named() {
+    let place = Place::new();
+    for (name, body, own) in [
+        ("short", "Be brief, and be kind.", Some(16)),
+        (
+            "signs",
+            "!!! ??? --- \u{1f389} \u{1f389} \u{1f389} ... (((()))) ### ~~~ *** +++ === %%% &&&",
+            Some(0),
+        ),
+        (
+            "days",
+            "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday.",
+            Some(0),
+        ),
+        ("long", SECRET, None),
+    ] {
+        std::fs::create_dir_all(place.path(name)).expect("a folder");
+        place.write(
+            &format!("{name}/SKILL.md"),
+            &format!("---\nname: {name}\ndescription: Answers\n---\n{body}\n"),
+        );
+        let wrapped = json_of(&place, &["wrap", place.path(name).to_str().expect("plain")]);
+        let said = wrapped["warnings"].to_string();
+        match own {
+            Some(own) => assert!(
+                said.contains(&format!("is not guarded: it has {own} letters")),
+                "{said}"
+            ),
+            None => assert_eq!(said, "[]"),
+        }
+    }
+}

@@ -31,7 +31,9 @@ pub(crate) fn texts(root: &Path) -> Result<()> {
 
 fn unpack(folder: &Path, package: &str) -> Result<()> {
     run(folder, "apt-get", &["download", "-qq", package])?;
-    let mut files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let mut files = std::fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path());
     let file = files.find(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(&format!("{package}_"))

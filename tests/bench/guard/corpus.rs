@@ -110,7 +110,10 @@ fn walk(folder: &Path, depth: usize, fits: fn(&str) -> bool, found: &mut Vec<Pat
         let Ok(kind) = entry.file_type() else {
             continue;
         };
-        if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "target" | "prompts" | "scripts" | ".git") {
+        if kind.is_dir()
+            && depth > 0
+            && !matches!(name.as_str(), "target" | "prompts" | "scripts" | ".git")
+        {
             walk(&path, depth - 1, fits, found);
         } else if kind.is_file() && fits(&name) {
             found.push(path);

@@ -13,6 +13,9 @@ pub(super) const PREFIX: &str = "xn--";
 /// A word that is so long may be the Punycode of a text.
 pub(super) const LONG: usize = 24;
 
+/// Over how many lines a text is looked for that is packed as a whole.
+const LINES: usize = 8;
+
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -71,18 +74,23 @@ pub(super) fn punycode(text: &str, sink: &mut impl FnMut(String)) {
             .collect();
         sink(names);
     }
-    for line in text.lines().chain([text]) {
-        let tail = line
-            .trim_end()
-            .rsplit_once('-')
-            .map_or(line, |(_, tail)| tail);
-        let is_packed = tail.len() >= LONG && tail.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_packed
-            && let Some(decoded) = idna::punycode::decode_to_string(line.trim_end())
-            && decoded.chars().filter(|c| !c.is_ascii()).count() >= GRAM
-        {
-            sink(decoded);
+    let mut starts = vec![0];
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        let tail = line.trim_end().rsplit_once('-');
+        let tail = tail.map_or(line.trim_end(), |(_, tail)| tail);
+        if tail.len() >= LONG && tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            // What is packed begins on this line, or on one of those before it.
+            for start in starts.iter().rev().take(LINES) {
+                let packed = text.get(*start..end).unwrap_or_default().trim_end();
+                let decoded = idna::punycode::decode_to_string(packed);
+                let is_text =
+                    |text: &String| text.chars().filter(|c| !c.is_ascii()).count() >= GRAM;
+                decoded.filter(is_text).into_iter().for_each(&mut *sink);
+            }
         }
+        starts.push(end);
     }
 }
 

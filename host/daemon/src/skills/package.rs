@@ -178,7 +178,7 @@ impl Raw {
             }
         }
         for (name, slot) in &slots {
-            package.warnings.extend(weakly_guarded(name, slot));
+            package.warnings.extend(unguarded(name, slot));
         }
         package.texts = (!slots.is_empty()).then(|| Arc::new(PrivateTexts::new(slots)));
         Ok(package)
@@ -201,18 +201,15 @@ impl Raw {
     }
 }
 
-/// Says that answers may hold much of a text, where they may: the guard lets short runs pass, of any text.
-fn weakly_guarded(name: &str, slot: &Slot) -> Option<String> {
-    let guarded = guarded(slot.text.reveal());
-    let much = match guarded {
-        0..=LONGEST => "all of them",
-        _ if guarded < 4 * LONGEST => "a good part of them",
-        _ => return None,
-    };
-    Some(format!(
-        "the text of the slot {name:?} has {guarded} letters and digits that are its own: an answer may hold {LONGEST} in a row, \
-         which is {much}; what must not be told needs a longer text"
-    ))
+/// Says that a text is not guarded, if it is not: the guard lets runs of so many letters pass, of any text.
+fn unguarded(name: &str, slot: &Slot) -> Option<String> {
+    let own = guarded(slot.text.reveal());
+    (own <= LONGEST).then(|| {
+        format!(
+            "the text of the slot {name:?} is not guarded: it has {own} letters and digits of its own, and any answer may hold \
+             {LONGEST} in a row"
+        )
+    })
 }
 
 impl Package {

@@ -4,7 +4,7 @@ use super::forms::{SCRIPTS, all};
 use super::*;
 
 /// Forms that a script does not have: a text without blanks has no words.
-const PASSES: [(&str, &str); 1] = [("words reversed", "Han")];
+pub(super) const PASSES: [(&str, &str); 1] = [("words reversed", "Han")];
 
 #[test]
 fn every_form_is_seen_through_in_every_script() {
