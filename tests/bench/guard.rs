@@ -211,7 +211,7 @@ fn seen(report: &mut Report, effort: Effort, script: &str, text: &str) -> f64 {
         "{script}: {} of {tried} attempts seen through",
         tried - missed.len()
     ));
-    (tried - missed.len()) as f64 * 100.0 / f64::from(tried)
+    (tried - missed.len()) as f64 * 100.0 / tried as f64
 }
 
 /// Returns how many of two thousand texts that others wrote are stopped, and all outputs that say what they may.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use coworker_core::{Digest, GuardMode, PeerId, TaskId, Tier, Timestamp};
+use coworker_core::{Digest, GuardMode, PeerId, TaskId, Tier};
 use coworker_host::config::Config;
 use coworker_host::control::{Progress, Request};
 use coworker_host::home::Home;

@@ -32,6 +32,7 @@ mod models;
 mod node;
 mod pairs;
 mod peer;
+mod poison;
 mod refusals;
 mod release;
 mod sealed;

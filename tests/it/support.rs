@@ -172,7 +172,27 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Starts a host that dies of what it does, and waits until it has.
+    #[track_caller]
+    pub(crate) fn serve_to_death(&self, more: &[(&str, &Path)]) {
+        let log = std::fs::File::create(self.path("serve.log")).expect("ours");
+        let mut command = self.command(&["--json", "serve"]);
+        let child = command.envs(more.iter().copied()).stdout(Stdio::null());
+        let child = child.stderr(log).spawn().expect("the binary runs");
+        Serving::of(child, serde_json::Value::Null).has_died();
+    }
+}
+
 impl Serving {
+    /// Waits until the host has died of what it did.
+    #[track_caller]
+    pub(crate) fn has_died(mut self) {
+        let status = crate::peer::until("the host dies", || self.child.try_wait().expect("ours"));
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(6), "{status}");
+    }
+
     /// Returns the host of a process that said that it is ready.
     pub(crate) fn of(child: Child, ready: serde_json::Value) -> Self {
         Self { child, ready }

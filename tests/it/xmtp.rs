@@ -14,6 +14,7 @@ mod mail;
 pub(crate) mod network;
 mod nodes;
 mod pair;
+mod poison;
 mod replay;
 mod strange;
 pub(crate) mod strangers;

@@ -1,6 +1,7 @@
 //! What the project needs beyond cargo. Each task sets up what is missing or says what is missing and how to get it.
 
 mod bodies;
+mod fuzz;
 mod interop;
 mod leftover;
 mod project;
@@ -28,6 +29,8 @@ cargo xtask TASK
   sidecar               install the XMTP client into target/xmtp-sidecar/
   bodies [DIR]          wrap every SKILL.md of the repositories in DIR, or in $COWORKER_SKILL_BODIES, and look for lines of
                         their bodies in their cards
+  fuzz [TARGET…] [--seconds N] [--list]
+                        fuzz by coverage, 60 s for each target if not said otherwise
   interop               install agent-coworker, its bridge and litellm into target/interop/
   bench [GROUP…] [--json] [--smoke]
                         call, start, memory, refusal, hostile, recover, xmtp, guard";
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
                 .map(|out| say(&format!("the sidecar is in {}", out.display()))),
             "projects" => projects(&root),
             "bodies" => look_at_bodies(&root, rest),
+            "fuzz" => fuzz::fuzz(&root, rest),
             "interop" => set_up_interop(&root),
             "bench" => bench(&root, rest),
             "help" | "--help" | "-h" => {

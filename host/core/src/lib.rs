@@ -46,8 +46,8 @@ pub use private::{GuardMode, GuardRule, ModelWish, PrivateTexts, SKILL_SLOT, Sec
 pub use ratchet::Ratchet;
 pub use refusal::Refusal;
 pub use schema::{
-    MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, Violation, schema_from_type_words,
-    type_words,
+    MAX_SCHEMA, MAX_SCHEMA_DEPTH, Schema, SchemaError, TooComplex, Violation,
+    schema_from_type_words, type_words,
 };
 pub use scrub::{MAX_TEXT, is_unfit, scrub};
 pub use skill::{Digest, DigestError, Manifest, SkillName, SkillNameError};

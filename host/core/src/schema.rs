@@ -1,16 +1,19 @@
 //! JSON Schemas of strangers. A schema is bounded before it is compiled, reaches nothing outside itself, and checking a
 //! value against it costs a bounded amount of work whatever both hold.
 
+mod assertion;
 mod declared;
+mod evaluate;
 mod example;
-mod guard;
+mod place;
+mod program;
 mod rule;
 mod survey;
+mod unique;
 mod words;
 
 use std::fmt;
 
-use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::{Bytes, json};
@@ -78,12 +81,16 @@ impl fmt::Display for Violation {
     }
 }
 
+/// A schema and a value need more work than one check may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too complex to check")]
+pub struct TooComplex;
+
 /// A compiled schema.
 #[derive(Debug)]
 pub struct Schema {
     value: Value,
-    validator: Validator,
-    reach: survey::Reach,
+    program: program::Program,
 }
 
 impl Schema {
@@ -98,11 +105,10 @@ impl Schema {
         if value.to_string().len() > MAX_SCHEMA.len() {
             return Err(SchemaError::TooLarge);
         }
-        let (validator, reach) = guard::build(value)?;
+        let program = program::Program::build(value)?;
         Ok(Self {
             value: value.clone(),
-            validator,
-            reach,
+            program,
         })
     }
 
@@ -111,9 +117,9 @@ impl Schema {
         &self.value
     }
 
-    /// Returns the value without what the schema does not speak of.
-    pub fn declared(&self, value: &Value) -> Value {
-        declared::declared(&self.value, value)
+    /// Returns the value without what the schema does not speak of, or an error if that takes more work than a check.
+    pub fn declared(&self, value: &Value) -> Result<Value, TooComplex> {
+        declared::declared(self, value)
     }
 
     /// Returns the places of objects of which [`Schema::declared`] leaves nothing, as `input.all[].who`.
@@ -128,7 +134,7 @@ impl Schema {
 
     /// Checks a value, and tells the first place that breaks a rule.
     pub fn check(&self, value: &Value) -> Result<(), Violation> {
-        guard::check(&self.validator, self.reach, value)
+        evaluate::check(&self.program, value)
     }
 }
 

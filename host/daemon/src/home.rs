@@ -204,6 +204,11 @@ impl Home {
         self.root.join("host.db")
     }
 
+    /// Returns where a host names the messages that it is handling.
+    pub fn handling(&self) -> PathBuf {
+        self.root.join("handling")
+    }
+
     /// Returns the folder that skills are dropped into.
     pub fn skills(&self) -> PathBuf {
         self.root.join("skills")

@@ -36,6 +36,7 @@ use crate::inbox::Counters;
 use crate::models::Models;
 use crate::outbox::Outbox;
 use crate::perform::Waiting;
+use crate::poison::Poison;
 use crate::port;
 use crate::report::Failure;
 use crate::skills::{ModelCheck, Skills, SkillsOptions};
@@ -81,6 +82,8 @@ pub struct Host {
     pub config: Config,
     /// What must survive.
     pub store: Store,
+    /// What the host died of.
+    pub(crate) poison: Poison,
     /// Where skills run.
     pub sandbox: Arc<Sandbox>,
     /// What there is to run.
@@ -151,6 +154,7 @@ impl Host {
             config,
             identity,
             store,
+            poison,
             tasks,
             lock,
         } = opened;
@@ -247,6 +251,7 @@ impl Host {
             home,
             config,
             store,
+            poison,
             sandbox,
             skills,
             models,

@@ -16,6 +16,7 @@ use crate::ask::Answer;
 use crate::clock;
 use crate::host::Host;
 use crate::perform::{Begun, Waiting, What, begin};
+use crate::poison::{Key, Stage, content_key, raw_key};
 use crate::store::{Accepted, Arrival, Later, StoreError, Stored};
 use crate::transport::{Inbound, Kept};
 
@@ -94,6 +95,7 @@ struct Candidate<'a> {
     room: Room<'a>,
     expires: Timestamp,
     envelope: Envelope,
+    key: Key,
     received: Instant,
     kept: oneshot::Sender<Kept>,
 }
@@ -209,7 +211,18 @@ async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
     {
         return crowded(kept);
     }
-    let envelope = match decode(&bytes) {
+    let raw = raw_key(&from, &bytes);
+    let Some(mut handling) = host
+        .poison
+        .handle(&from, &id, (raw, Stage::Decode), None)
+        .await
+    else {
+        return done(kept);
+    };
+    host.poison.pass(Stage::Decode, || bytes.clone());
+    let decoded = decode(&bytes);
+    host.poison.survived(raw);
+    let envelope = match decoded {
         Ok(envelope) => envelope,
         Err(why) => {
             count(&host.counters.undecodable);
@@ -217,11 +230,25 @@ async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
             return done(kept);
         }
     };
+    let fingerprint = fingerprint(&envelope.message);
+    let content = content_key(&from, &fingerprint);
+    if !handling
+        .enter(&from, &id, (content, Stage::Judge), None)
+        .await
+    {
+        return done(kept);
+    }
+    host.poison.pass(Stage::Judge, || bytes.clone());
     let now = clock::now();
     match admit(envelope.message.kind(), tier) {
         Admission::Serve => {}
-        Admission::Reply => return answer(host, from, envelope, bytes, now, kept).await,
+        Admission::Reply => {
+            let given = answer(host, from, envelope, bytes, now, kept).await;
+            host.poison.survived(content);
+            return given;
+        }
         Admission::Drop(_) => {
+            host.poison.survived(content);
             count(&host.counters.dropped);
             return done(kept);
         }
@@ -229,6 +256,7 @@ async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
     // By the transport's clock, and not by what the envelope claims.
     let expires = envelope.expires(sent);
     if expires <= now {
+        host.poison.survived(content);
         count(&host.counters.expired);
         return done(kept);
     }
@@ -253,7 +281,7 @@ async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
         transport_id: id,
         kind: envelope.message.type_name().to_owned(),
         correlation: envelope.correlation.as_ref().map(ToString::to_string),
-        fingerprint: fingerprint(&envelope.message),
+        fingerprint,
         skill: skill_of(&envelope.message),
         body: bytes,
         received: now,
@@ -272,9 +300,12 @@ async fn give(host: &Host, message: Inbound) -> Option<Given<'_>> {
         room,
         expires,
         envelope,
+        key: content,
         received,
         kept,
     };
+    // The way to disk is the same for every message: no death there is this one's doing.
+    drop(handling);
     let stored = host.store.begin_accept(arrival).await;
     Some(Given::Request(Box::new(candidate), stored))
 }
@@ -285,6 +316,7 @@ fn keep(host: &Host, candidate: Candidate<'_>, accepted: Accepted) -> TaskId {
         room,
         expires,
         envelope,
+        key,
         received,
         kept,
     } = candidate;
@@ -300,7 +332,7 @@ fn keep(host: &Host, candidate: Candidate<'_>, accepted: Accepted) -> TaskId {
             .filter(|_| what == What::First)
             .map(|(digest, _)| digest);
         let waiting = Waiting::new(task, what, envelope, received, expires, room.size);
-        room.take(waiting.begun(run));
+        room.take(waiting.begun(run).of(key));
     }
     task
 }

@@ -14,6 +14,7 @@ pub mod local_node;
 pub mod models;
 pub mod outbox;
 pub mod perform;
+mod poison;
 pub mod port;
 pub mod report;
 mod secret_command;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod begin;
+mod envelope;
 mod leave;
 mod run;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coworker_core::{
-    Digest, Envelope, Message, PeerId, Prior, Refusal, TaskId, Tier, Timestamp, Verdict, decode,
+    Digest, Envelope, Message, PeerId, Prior, Refusal, Sight, TaskId, Tier, Timestamp, Verdict,
     judge,
 };
 use tokio::time::Instant;
@@ -18,8 +19,10 @@ use tokio::time::Instant;
 use self::answer::{Ran, Release};
 pub(crate) use self::begin::{Begun, begin};
 use self::begin::{may_start, view};
+use self::envelope::{Found, open, put_aside};
 use crate::clock;
 use crate::host::Host;
+use crate::poison::{Handling, Key};
 use crate::store::{Recorded, StoreError};
 use crate::trust::Asked;
 use crate::turns::Next;
@@ -45,6 +48,8 @@ pub struct Waiting {
     expires: Timestamp,
     /// The component whose first attempt was written down when the request arrived.
     begun: Option<Digest>,
+    /// What stands for its sender and content, where that is known.
+    key: Option<Key>,
 }
 
 /// Why a request is in its line.
@@ -76,6 +81,15 @@ impl Waiting {
             received,
             expires,
             begun: None,
+            key: None,
+        }
+    }
+
+    /// Says what stands for its sender and content.
+    pub(crate) fn of(self, key: Key) -> Self {
+        Self {
+            key: Some(key),
+            ..self
         }
     }
 
@@ -96,6 +110,7 @@ impl Waiting {
             received: Instant::now(),
             expires,
             begun: None,
+            key: None,
         }
     }
 }
@@ -170,34 +185,45 @@ struct Turning<'a> {
     /// The tier that held for what was asked when it was decided.
     tier: Tier,
     received: Instant,
+    key: Key,
+    /// It is named as what the host handles, until its component runs, and again once that ended.
+    handling: Option<Handling<'a>>,
 }
 
 async fn serve(
     host: &Host,
     peer: &PeerId,
-    waiting: Waiting,
+    mut waiting: Waiting,
     live: Live<'_>,
 ) -> Result<(), StoreError> {
-    let Waiting {
-        task,
-        what,
-        envelope,
-        received,
-        expires,
-        begun,
-    } = waiting;
+    let task = waiting.task;
     // What comes again was charged the first time, and what is read from disk perhaps by an earlier run of the host.
-    let again = what == What::Again;
-    let is_charged = (again || envelope.is_none()) && host.store.is_charged(task).await?;
-    let Some(envelope) = open(host, task, envelope).await? else {
-        // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
-        if let Recorded::Answered(bytes) = host.store.recorded(task).await? {
-            host.outbox.push(peer.clone(), bytes, None).await?;
+    let may_be_charged = waiting.what == What::Again || waiting.envelope.is_none();
+    let is_charged = may_be_charged && host.store.is_charged(task).await?;
+    let (envelope, key, handling) = match open(host, peer, &mut waiting).await? {
+        Found::Open(opened) => (opened.envelope, opened.key, opened.handling),
+        Found::Gone => {
+            // A request whose body is gone was answered without a run: its refusal holds for whoever repeats it.
+            if let Recorded::Answered(bytes) = host.store.recorded(task).await? {
+                host.outbox.push(peer.clone(), bytes, None).await?;
+            }
+            return Ok(());
         }
-        return Ok(());
+        Found::Poison(envelope) => {
+            let turning = envelope.map(|envelope| Turning {
+                host,
+                peer,
+                task,
+                envelope: *envelope,
+                tier: host.trust.tier(peer),
+                received: waiting.received,
+                key: Key::default(),
+                handling: None,
+            });
+            return put_aside(turning, (host, task), waiting.what).await;
+        }
     };
-    let now = clock::now();
-    let sight = host.sight_for(peer, is_charged, now);
+    let sight = host.sight_for(peer, is_charged, clock::now());
     let tier = match &envelope.message {
         Message::TaskRequest(request) => sight.tier_for(&request.skill),
         Message::SkillCardQuery { skill } => sight.tier_for(skill),
@@ -209,8 +235,33 @@ async fn serve(
         task,
         envelope,
         tier,
-        received,
+        received: waiting.received,
+        key,
+        handling,
     };
+    let served = decide(turning, &waiting, (&sight, is_charged), live).await;
+    host.poison.survived(key);
+    served
+}
+
+/// Judges a request and does what the verdict says.
+async fn decide(
+    turning: Turning<'_>,
+    waiting: &Waiting,
+    (sight, is_charged): (&Sight, bool),
+    live: Live<'_>,
+) -> Result<(), StoreError> {
+    let Turning {
+        host, peer, task, ..
+    } = turning;
+    let Waiting {
+        what,
+        expires,
+        begun,
+        ..
+    } = *waiting;
+    let again = what == What::Again;
+    let now = clock::now();
     let prior = match what {
         What::Again => host.store.recorded(task).await?,
         What::First | What::Interrupted(_) => Recorded::Gone,
@@ -222,7 +273,7 @@ async fn serve(
         (What::Again, Recorded::Answered(bytes)) => Prior::Answered(bytes),
         (What::Again, Recorded::Gone) => Prior::Gone,
     };
-    let view = view(host, now, (&catalog, &sight), known);
+    let view = view(host, now, (&catalog, sight), known);
     let mut verdict = judge(&turning.envelope, &view);
     if let Verdict::Redeem(secret) = &verdict
         && !again
@@ -312,28 +363,6 @@ async fn serve(
                     .await;
             }
             turning.run(&entry, input, begun, live).await
-        }
-    }
-}
-
-/// Returns the envelope of a task, from memory or from disk.
-async fn open(
-    host: &Host,
-    task: TaskId,
-    held: Option<Box<Envelope>>,
-) -> Result<Option<Envelope>, StoreError> {
-    if let Some(envelope) = held {
-        return Ok(Some(*envelope));
-    }
-    let Some(body) = host.store.body(task).await?.and_then(|row| row.body) else {
-        return Ok(None);
-    };
-    match decode(&body) {
-        Ok(envelope) => Ok(Some(envelope)),
-        Err(error) => {
-            tracing::error!(%task, %error, "a stored request does not decode");
-            host.store.drop_task(task).await?;
-            Ok(None)
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use coworker_core::Bytes;
+use coworker_core::{Bytes, TaskId};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,6 +38,7 @@ mod migrations;
 mod outbox;
 mod peers;
 mod places;
+mod poison;
 mod probes;
 mod proposals;
 mod retention;
@@ -65,6 +66,7 @@ pub use logs::{LogLevel, LogRow};
 pub use outbox::{Delivery, OutRow, Pending};
 pub use peers::{LeaseRow, PeerRow, TrustRequestRow};
 pub use places::PlaceRow;
+pub use poison::PoisonRow;
 pub use probes::ProbeRow;
 pub use proposals::ProposalRow;
 pub use retention::{Retention, Swept};
@@ -90,6 +92,8 @@ pub struct StoreOptions {
     pub seal: Option<Seal>,
     /// How long the look at the database at the start may take.
     pub check: Duration,
+    /// Tasks whose component had ended when the last process died: that death is none of the component's.
+    pub ended: Vec<TaskId>,
 }
 
 impl Default for StoreOptions {
@@ -102,6 +106,7 @@ impl Default for StoreOptions {
             seal: None,
             // The owner waits for the first line that a start prints.
             check: Duration::from_millis(40),
+            ended: Vec::new(),
         }
     }
 }
@@ -250,7 +255,7 @@ impl Store {
         options: &StoreOptions,
     ) -> Result<Self, StoreError> {
         prepare(&connection, path.clone(), options)?;
-        deaths::count_deaths(&connection)?;
+        deaths::count_deaths(&connection, &options.ended)?;
         let next_out = outbox::highest(&connection)?.saturating_add(1);
         let db = Db::new(connection);
         let (orders, waiting) = mpsc::channel(WAITING);

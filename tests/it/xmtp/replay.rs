@@ -14,7 +14,7 @@ use crate::peer::{envelope, until};
 pub(super) const EVE: &str = "7878787878787878787878787878787878787878787878787878787878787878";
 
 /// Hands over what a file holds at each start, and notes what the host wants to send.
-const REPLAYER: &str = r#"
+pub(super) const REPLAYER: &str = r#"
 import { readFileSync } from "node:fs";
 hear((frame) => {
   live(frame);

@@ -2,10 +2,13 @@
 //! instruction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{MAX_SCHEMA_DEPTH, Schema};
+use super::evaluate::{self, WORK, pay};
+use super::survey::local;
+use super::{MAX_SCHEMA_DEPTH, Schema, TooComplex};
 
 /// Where a schema says more about the same value.
 const ALSO: [&str; 3] = ["allOf", "anyOf", "oneOf"];
@@ -31,63 +34,146 @@ const NAMES: [&str; 3] = ["properties", "patternProperties", "required"];
 /// `patternProperties` or is required; further keys stay where the schema says itself what they may hold. An object of
 /// which it names nothing loses all it holds. Below a name, a value that the schema does not call an object at all is
 /// data of any kind, and stays as it is.
-pub(super) fn declared(root: &Value, value: &Value) -> Value {
-    of(root, &[root], value, 0, &mut Patterns::default())
-}
-
-/// Patterns on the engine that checks values, each compiled once however many objects it is asked about. One that the
-/// engine does not take matches nothing.
-#[derive(Default)]
-struct Patterns(HashMap<String, Option<Schema>>);
-
-impl Patterns {
-    fn matches(&mut self, pattern: &str, key: &Value) -> bool {
-        if !self.0.contains_key(pattern) {
-            let schema = Schema::compile(&json!({ "pattern": pattern })).ok();
-            self.0.insert(pattern.to_owned(), schema);
-        }
-        let schema = self.0.get(pattern).and_then(Option::as_ref);
-        schema.is_some_and(|schema| schema.check(key).is_ok())
-    }
-}
-
-fn of(
-    root: &Value,
-    schemas: &[&Value],
-    value: &Value,
-    depth: u32,
-    patterns: &mut Patterns,
-) -> Value {
-    let mut all = Vec::new();
-    for schema in schemas {
-        gather(root, schema, &mut all, 0);
-    }
-    let is_given = |schema: &&Map<String, Value>| {
-        let choices = schema.get("enum").and_then(Value::as_array);
-        schema.get("const") == Some(value) || choices.is_some_and(|all| all.contains(value))
+pub(super) fn declared(schema: &Schema, value: &Value) -> Result<Value, TooComplex> {
+    let mut walk = Walk {
+        schema,
+        left: WORK,
+        known: HashMap::new(),
     };
-    match value {
-        // A value deeper than any schema was accepted by a schema that refers to itself.
-        _ if depth > 8 * MAX_SCHEMA_DEPTH => Value::Null,
-        // What stands in the schema as a whole says nothing that its author did not say.
-        whole if all.iter().any(is_given) => whole.clone(),
-        Value::Object(map) if is_any(schemas, &all, depth) => Value::Object(map.clone()),
-        Value::Object(map) => Value::Object(object(root, &all, map, depth, patterns)),
-        Value::Array(items) => {
-            let item = |n: usize| -> Vec<&Value> {
-                all.iter()
-                    .filter_map(|schema| {
-                        let first = schema.get("prefixItems").and_then(|list| list.get(n));
-                        first.or_else(|| schema.get("items"))
-                    })
-                    .collect()
-            };
-            let items = items.iter().enumerate();
-            items
-                .map(|(n, value)| of(root, &item(n), value, depth + 1, patterns))
-                .collect()
+    walk.of(&[&schema.value], value, 0).ok_or(TooComplex)
+}
+
+/// Follows a value through its schema, and pays for each step. Nothing is returned once the work is used up.
+struct Walk<'s> {
+    schema: &'s Schema,
+    left: u64,
+    /// What schemas say, by the schemas: most values of an array have the same.
+    known: HashMap<Vec<*const Value>, Rc<Vec<&'s Map<String, Value>>>>,
+}
+
+/// Steps of work to come by a schema and look for all that it refers to.
+const SCHEMA: usize = 16;
+/// How many lists of schemas are known by heart at a time.
+const KNOWN: usize = 1_024;
+/// How long a list may be for that: together they take less than a check does.
+const LONG: usize = 256;
+
+impl<'s> Walk<'s> {
+    fn pay(&mut self, steps: usize) -> Option<()> {
+        pay(&mut self.left, steps as u64)
+    }
+
+    fn of(&mut self, schemas: &[&'s Value], value: &Value, depth: u32) -> Option<Value> {
+        let all = self.said(schemas)?;
+        let choices = |schema: &Map<String, Value>| {
+            let choices = schema.get("enum").and_then(Value::as_array);
+            1 + choices.map_or(0, Vec::len) / 8
+        };
+        self.pay(all.iter().map(|schema| choices(schema)).sum())?;
+        let is_given = |schema: &&Map<String, Value>| {
+            let choices = schema.get("enum").and_then(Value::as_array);
+            schema.get("const") == Some(value) || choices.is_some_and(|all| all.contains(value))
+        };
+        Some(match value {
+            // A value deeper than any schema was accepted by a schema that refers to itself.
+            _ if depth > 8 * MAX_SCHEMA_DEPTH => Value::Null,
+            // What stands in the schema as a whole says nothing that its author did not say.
+            whole if all.iter().any(is_given) => whole.clone(),
+            Value::Object(map) if is_any(schemas, &all, depth) => Value::Object(map.clone()),
+            Value::Object(map) => Value::Object(self.object(&all, map, depth)?),
+            Value::Array(items) => {
+                let mut kept = Vec::new();
+                for (n, value) in items.iter().enumerate() {
+                    self.pay(all.len())?;
+                    let item: Vec<&Value> = all
+                        .iter()
+                        .filter_map(|schema| {
+                            let first = schema.get("prefixItems").and_then(|list| list.get(n));
+                            first.or_else(|| schema.get("items"))
+                        })
+                        .collect();
+                    kept.push(self.of(&item, value, depth + 1)?);
+                }
+                Value::Array(kept)
+            }
+            plain => plain.clone(),
+        })
+    }
+
+    /// Returns all that schemas say of a value itself.
+    fn said(&mut self, schemas: &[&'s Value]) -> Option<Rc<Vec<&'s Map<String, Value>>>> {
+        self.pay(1 + schemas.len())?;
+        let key: Vec<_> = schemas
+            .iter()
+            .map(|schema| std::ptr::from_ref(*schema))
+            .collect();
+        if let Some(known) = self.known.get(&key) {
+            return Some(known.clone());
         }
-        plain => plain.clone(),
+        let mut said = Said::default();
+        for schema in schemas {
+            said.gather(&self.schema.value, schema, 0);
+            // Between two schemas, so that a long list ends early: one alone leads to no more than there are.
+            self.pay(SCHEMA * std::mem::take(&mut said.visited))?;
+        }
+        let all = Rc::new(said.all);
+        if self.known.len() >= KNOWN {
+            self.known.clear();
+        }
+        if key.len() + all.len() <= LONG {
+            self.known.insert(key, all.clone());
+        }
+        Some(all)
+    }
+
+    fn object(
+        &mut self,
+        schemas: &[&'s Map<String, Value>],
+        map: &Map<String, Value>,
+        depth: u32,
+    ) -> Option<Map<String, Value>> {
+        let further: Vec<&Value> = schemas
+            .iter()
+            .flat_map(|schema| FURTHER.iter().filter_map(|key| schema.get(*key)))
+            .filter(|further| **further != Value::Bool(false))
+            .collect();
+        let lists = schemas
+            .iter()
+            .filter_map(|schema| schema.get("required")?.as_array());
+        let required: HashSet<&str> = lists.flatten().filter_map(Value::as_str).collect();
+        let by_pattern: Vec<(&String, &Value)> = schemas
+            .iter()
+            .filter_map(|schema| schema.get("patternProperties")?.as_object())
+            .flatten()
+            .collect();
+        self.pay(required.len() / 8 + by_pattern.len())?;
+        let mut kept = Map::new();
+        for (key, value) in map {
+            self.pay(1 + schemas.len())?;
+            let named = schemas
+                .iter()
+                .filter_map(|schema| schema.get("properties")?.get(key));
+            let mut rules: Vec<&Value> = named.collect();
+            let text = Value::String(key.clone());
+            for (pattern, rule) in &by_pattern {
+                if self.is_match(pattern, &text)? {
+                    rules.push(rule);
+                }
+            }
+            let rules = if rules.is_empty() { &further } else { &rules };
+            if !rules.is_empty() || required.contains(key.as_str()) {
+                kept.insert(key.clone(), self.of(rules, value, depth + 1)?);
+            }
+        }
+        Some(kept)
+    }
+
+    /// A pattern that is not compiled is in no schema that a value can be checked against, and matches nothing.
+    fn is_match(&mut self, pattern: &str, key: &Value) -> Option<bool> {
+        match self.schema.program.pattern(pattern) {
+            Some(pattern) => evaluate::matches(pattern, key, &mut self.left),
+            None => Some(false),
+        }
     }
 }
 
@@ -106,48 +192,6 @@ fn is_any(schemas: &[&Value], all: &[&Map<String, Value>], depth: u32) -> bool {
     } else {
         !all.iter().any(speaks)
     }
-}
-
-fn object(
-    root: &Value,
-    schemas: &[&Map<String, Value>],
-    map: &Map<String, Value>,
-    depth: u32,
-    patterns: &mut Patterns,
-) -> Map<String, Value> {
-    let further: Vec<&Value> = schemas
-        .iter()
-        .flat_map(|schema| FURTHER.iter().filter_map(|key| schema.get(*key)))
-        .filter(|further| **further != Value::Bool(false))
-        .collect();
-    let is_required = |key: &str| {
-        let lists = schemas
-            .iter()
-            .filter_map(|schema| schema.get("required")?.as_array());
-        lists.flatten().any(|name| name == key)
-    };
-    let by_pattern: Vec<(&String, &Value)> = schemas
-        .iter()
-        .filter_map(|schema| schema.get("patternProperties")?.as_object())
-        .flatten()
-        .collect();
-    let mut kept = Map::new();
-    for (key, value) in map {
-        let named = schemas
-            .iter()
-            .filter_map(|schema| schema.get("properties")?.get(key));
-        let text = Value::String(key.clone());
-        let matched = by_pattern
-            .iter()
-            .filter(|(pattern, _)| patterns.matches(pattern, &text))
-            .map(|(_, rule)| *rule);
-        let rules: Vec<&Value> = named.chain(matched).collect();
-        let rules = if rules.is_empty() { &further } else { &rules };
-        if !rules.is_empty() || is_required(key) {
-            kept.insert(key.clone(), of(root, rules, value, depth + 1, patterns));
-        }
-    }
-    kept
 }
 
 /// Returns the places of objects of which the schema names nothing, and so keeps nothing. Where it says itself that there
@@ -173,10 +217,11 @@ fn look<'s>(
     if fresh.count() == 0 {
         return;
     }
-    let mut all = Vec::new();
+    let mut said = Said::default();
     for schema in schemas {
-        gather(root, schema, &mut all, 0);
+        said.gather(root, schema, 0);
     }
+    let all = said.all;
     let names = |schema: &&Map<String, Value>| {
         let choices = schema.get("enum").and_then(Value::as_array);
         let mut given = schema
@@ -208,33 +253,47 @@ fn look<'s>(
     }
 }
 
-/// Collects all that a schema says of a value itself, by whatever way it says it.
-fn gather<'s>(
-    root: &'s Value,
-    schema: &'s Value,
-    all: &mut Vec<&'s Map<String, Value>>,
-    depth: u32,
-) {
-    let Some(map) = schema.as_object() else {
-        return;
-    };
-    if depth > MAX_SCHEMA_DEPTH || all.iter().any(|seen| std::ptr::eq(*seen, map)) {
-        return;
+/// All that schemas say of a value itself, by whatever way they say it.
+#[derive(Default)]
+pub(super) struct Said<'s> {
+    pub(super) all: Vec<&'s Map<String, Value>>,
+    seen: HashSet<*const Map<String, Value>>,
+    /// How many schemas were come by, also those that were known.
+    visited: usize,
+}
+
+impl<'s> Said<'s> {
+    /// Takes a schema in, unless it is in: one that leads to itself ends.
+    pub(super) fn add(&mut self, map: &'s Map<String, Value>) -> bool {
+        self.visited += 1;
+        let is_new = self.seen.insert(std::ptr::from_ref(map));
+        if is_new {
+            self.all.push(map);
+        }
+        is_new
     }
-    all.push(map);
-    let target = map.get("$ref").and_then(Value::as_str);
-    if let Some(target) = target.and_then(|target| root.pointer(target.strip_prefix('#')?)) {
-        gather(root, target, all, depth + 1);
-    }
-    let lists = ALSO.iter().filter_map(|key| map.get(*key)?.as_array());
-    let ones = ALSO_ONE.iter().filter_map(|key| map.get(*key));
-    let dependent = map
-        .get("dependentSchemas")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Map::values);
-    for more in lists.flatten().chain(ones).chain(dependent) {
-        gather(root, more, all, depth + 1);
+
+    fn gather(&mut self, root: &'s Value, schema: &'s Value, depth: u32) {
+        let Some(map) = schema.as_object() else {
+            return;
+        };
+        if depth > MAX_SCHEMA_DEPTH || !self.add(map) {
+            return;
+        }
+        let target = map.get("$ref").and_then(Value::as_str);
+        if let Some(target) = target.and_then(|target| root.pointer(&local(target)?)) {
+            self.gather(root, target, depth + 1);
+        }
+        let lists = ALSO.iter().filter_map(|key| map.get(*key)?.as_array());
+        let ones = ALSO_ONE.iter().filter_map(|key| map.get(*key));
+        let dependent = map
+            .get("dependentSchemas")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(Map::values);
+        for more in lists.flatten().chain(ones).chain(dependent) {
+            self.gather(root, more, depth + 1);
+        }
     }
 }
 
@@ -243,6 +302,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn declared(schema: &Value, value: &Value) -> Value {
+        let schema = Schema::compile(schema).expect("a schema");
+        schema.declared(value).expect("little work")
+    }
 
     #[test]
     fn objects_of_which_nothing_is_named_are_told() {
@@ -403,7 +467,7 @@ mod tests {
         );
         // A schema that leads to itself ends.
         check(
-            json!({"properties": {"next": {"$ref": "#"}}, "anyOf": [{"$ref": "#"}]}),
+            json!({"properties": {"next": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}}),
             json!({"next": {"next": {}, "x": 1}}),
             json!({"next": {"next": {}}}),
         );

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::declared::Said;
 use super::{MAX_SCHEMA_DEPTH, Schema};
 
 /// The most values that a guess is made of: a stranger's schema may ask for any number.
@@ -31,8 +32,9 @@ impl<'s> Guess<'s> {
         if depth > MAX_SCHEMA_DEPTH {
             return None;
         }
-        let mut said = Vec::new();
+        let mut said = Said::default();
         self.gather(schema, &mut said, 0);
+        let said = said.all;
         let first = |key: &str| said.iter().find_map(|map| map.get(key));
         let list = |key: &str| first(key).and_then(Value::as_array);
         let given = first("const")
@@ -93,14 +95,13 @@ impl<'s> Guess<'s> {
     }
 
     /// Collects what the schema says of the value, and of several choices the first.
-    fn gather(&self, schema: &'s Value, said: &mut Vec<&'s Map<String, Value>>, depth: u32) {
+    fn gather(&self, schema: &'s Value, said: &mut Said<'s>, depth: u32) {
         let Some(map) = schema.as_object() else {
             return;
         };
-        if depth > MAX_SCHEMA_DEPTH || said.iter().any(|seen| std::ptr::eq(*seen, map)) {
+        if depth > MAX_SCHEMA_DEPTH || !said.add(map) {
             return;
         }
-        said.push(map);
         let target = map.get("$ref").and_then(Value::as_str);
         let target = target.and_then(|target| self.root.pointer(target.strip_prefix('#')?));
         let all = map.get("allOf").and_then(Value::as_array);

@@ -9,16 +9,26 @@ use crate::message::cut;
 /// The most of a schema's own text that a rule repeats, in characters.
 const SHOWN: usize = 160;
 
+/// Names of a value that a rule repeats.
+pub(super) mod names {
+    use super::{SHOWN, cut, shown};
+
+    /// The most names that are told.
+    pub(in super::super) const MOST: usize = 5;
+
+    /// Returns the rule that some fields break by being there.
+    pub(in super::super) fn must_not_have(unexpected: &[&str]) -> String {
+        let names: Vec<String> = unexpected
+            .iter()
+            .take(MOST)
+            .map(|name| format!("{:?}", cut(name, SHOWN)))
+            .collect();
+        format!("must not have {}", shown(&names.join(", ")))
+    }
+}
+
 /// Returns the rule that was broken, in words.
 pub(super) fn rule(error: &ValidationError<'_>) -> String {
-    let named = |values: &[String]| {
-        let names: Vec<String> = values
-            .iter()
-            .take(5)
-            .map(|name| format!("{name:?}"))
-            .collect();
-        shown(&names.join(", "))
-    };
     match error.kind() {
         Kind::Type {
             kind: TypeKind::Single(kind),
@@ -31,7 +41,8 @@ pub(super) fn rule(error: &ValidationError<'_>) -> String {
         }
         Kind::Required { property } => format!("must have {}", json(property)),
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            format!("must not have {}", named(unexpected))
+            let names: Vec<&str> = unexpected.iter().map(String::as_str).collect();
+            names::must_not_have(&names)
         }
         Kind::Enum { options } => format!("must be one of {}", json(options)),
         Kind::Constant { expected_value } => format!("must be {}", json(expected_value)),
@@ -65,7 +76,7 @@ fn json(value: &Value) -> String {
     shown(&value.to_string())
 }
 
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     match cut(text, SHOWN) {
         short if short.len() < text.len() => format!("{short}…"),
         whole => whole.to_owned(),

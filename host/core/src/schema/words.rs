@@ -1,6 +1,8 @@
 //! Type words, the old peers' short form of a schema: a name and a word for each field of an object. The words say less
 //! than a schema; what they cannot say becomes `any` one way and no constraint the other way.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 const OPTIONAL: &str = " (optional)";
@@ -20,7 +22,7 @@ const WORDS: [(&str, &str); 6] = [
 pub fn type_words(schema: &Value) -> Value {
     let schema = resolve(schema, schema);
     let mut words = Map::new();
-    let required: Vec<&str> = schema
+    let required: HashSet<&str> = schema
         .get("required")
         .and_then(Value::as_array)
         .into_iter()
@@ -28,9 +30,10 @@ pub fn type_words(schema: &Value) -> Value {
         .filter_map(Value::as_str)
         .collect();
     let properties = schema.get("properties").and_then(Value::as_object);
+    let mut left = CHOICES;
     for (name, property) in properties.into_iter().flatten() {
-        let (word, nullable) = word(property, schema, 0);
-        let optional = nullable || !required.contains(&name.as_str());
+        let (word, nullable) = word(property, schema, 0, &mut left);
+        let optional = nullable || !required.contains(name.as_str());
         let suffix = if optional { OPTIONAL } else { "" };
         words.insert(name.clone(), Value::String(format!("{word}{suffix}")));
     }
@@ -71,8 +74,16 @@ pub fn schema_from_type_words(words: &Value) -> Value {
 /// The deepest chain of references and choices that is followed for a word.
 const HOPS: u32 = 8;
 
+/// The most choices that are looked at for all words of a schema: choices among choices double at every hop. Further
+/// ones are `any`.
+const CHOICES: u32 = 10_000;
+
 /// Returns the word of one property and whether it may be null.
-fn word(property: &Value, root: &Value, hops: u32) -> (&'static str, bool) {
+fn word(property: &Value, root: &Value, hops: u32, left: &mut u32) -> (&'static str, bool) {
+    let Some(fewer) = left.checked_sub(1) else {
+        return ("any", false);
+    };
+    *left = fewer;
     let property = resolve(property, root);
     if let Some(kind) = property.get("type") {
         return types(kind);
@@ -82,7 +93,8 @@ fn word(property: &Value, root: &Value, hops: u32) -> (&'static str, bool) {
             .into_iter()
             .find_map(|key| property.get(key)?.as_array())
     {
-        return agree(choices.iter().map(|choice| word(choice, root, hops + 1)));
+        let choices = choices.iter();
+        return agree(choices.map(|choice| word(choice, root, hops + 1, left)));
     }
     if let Some(value) = property.get("const") {
         return of_value(value);

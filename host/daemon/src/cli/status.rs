@@ -54,6 +54,15 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         ui.field("peers", &show::text(answer, "peers"));
         ui.field("requests", &show::text(answer, "trust_requests"));
         ui.field("turned away", &counts(answer.get("turned_away")));
+        for row in show::list(answer, "poison") {
+            let (message, peer) = (show::text(row, "message"), show::text(row, "peer"));
+            let told = if row.get("refused") == Some(&Value::Bool(true)) {
+                "the host died of it twice, and does not handle it any more"
+            } else {
+                "the host died while it handled it"
+            };
+            ui.field("poison", &format!("{message} of {peer}: {told}"));
+        }
         if answer.get("barred").and_then(Value::as_u64).unwrap_or(0) > 0 {
             let lost = format!(
                 "{}: see `coworker-host guard`",

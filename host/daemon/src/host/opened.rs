@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::control::protocol::Progress;
 use crate::home::{Home, HomeLock, Identity};
 use crate::models::key::{Key, Source};
+use crate::poison::{Poison, Remains};
 use crate::port;
 use crate::report::Failure;
 use crate::secret_command::SecretCommand;
@@ -25,6 +26,8 @@ pub struct OpenHome {
     pub identity: Arc<Identity>,
     /// What must survive.
     pub store: Store,
+    /// What the host died of.
+    pub(crate) poison: Poison,
     /// Loops that carry messages and watch files; they stop last.
     pub tasks: Tasks,
     /// Held for as long as the host lives: two processes never read one inbox.
@@ -56,12 +59,14 @@ impl OpenHome {
                 })??;
         }
         let identity = Arc::new(home.identity()?);
+        let remains = Remains::read(&home.handling());
         let kept = &config.retention;
         let options = StoreOptions {
             answers: kept.answers.0,
             // What is delivered is erased early beyond `size`; twice that is the hard stop.
             max_size: Some(Bytes(kept.size.0.saturating_mul(2))),
             seal: home.seal().cloned(),
+            ended: remains.ended.clone(),
             ..StoreOptions::default()
         };
         let store = Store::open(&home.store(), options)?;
@@ -70,12 +75,16 @@ impl OpenHome {
                 "the home's database was gone, and a new one was made: peers, trust, approvals and whatever waited start anew"
             );
         }
+        let tasks = Tasks::new();
+        let shared = (store.clone(), tasks.clone());
+        let poison = Poison::open(&home.handling(), remains, shared).await?;
         Ok(Self {
             home,
             config,
             identity,
             store,
-            tasks: Tasks::new(),
+            poison,
+            tasks,
             lock,
         })
     }

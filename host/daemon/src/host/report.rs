@@ -1,5 +1,7 @@
 //! How the host is and what happened, for the owner alone.
 
+use std::sync::atomic::Ordering;
+
 use coworker_core::budget::Cost;
 use coworker_core::{Span, TaskId, Timestamp};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use crate::clock;
 use crate::config::Transport;
 use crate::control::protocol::UsageBy;
 use crate::report::Failure;
-use crate::store::{self, Allowed, TaskRow, UsageRow, UsageSum};
+use crate::store::{self, Allowed, PoisonRow, TaskRow, UsageRow, UsageSum};
 use crate::transport::xmtp::{Network, SidecarFolder, State, examine};
 
 /// How many rows `logs` shows when the owner does not say.
@@ -38,7 +40,8 @@ impl Host {
             "peer": self.me, "transport": crate::transport::name(self.me.scheme()), "invite": self.invite(), "ready_at": self.started,
             "skills": skills, "tasks": { "queued": queued, "running": running },
             "outbox": { "waiting": waiting.ok() }, "store": self.store_value(), "peers": self.trust.rows().len(),
-            "trust_requests": requests.ok(), "turned_away": self.counters.value(),
+            "trust_requests": requests.ok(), "turned_away": self.turned_away(),
+            "poison": self.poison_value().await.ok(),
             "models": self.models.rows(), "barred": barred.ok(), "xmtp": self.network.as_ref().map(Network::status), "node": self.node(),
         }))
     }
@@ -56,6 +59,27 @@ impl Host {
         }
         self.wake.notify_one();
         Ok(json!({ "resumed": resumed }))
+    }
+
+    fn turned_away(&self) -> Value {
+        let mut value = self.counters.value();
+        if let Some(value) = value.as_object_mut() {
+            let refused = self.poison.refused.load(Ordering::Relaxed);
+            value.insert("poison".to_owned(), refused.into());
+        }
+        value
+    }
+
+    /// Returns what the host died of.
+    async fn poison_value(&self) -> Result<Value, Failure> {
+        let rows = self.store.poison().await?;
+        let value = rows.iter().map(|row| {
+            json!({
+                "peer": row.peer, "name": self.trust.row(&row.peer).and_then(|row| row.name), "message": row.message, "task": row.task,
+                "stage": row.stage, "deaths": row.deaths, "at": row.at, "refused": row.is_refused(),
+            })
+        });
+        Ok(value.collect())
     }
 
     /// Returns whose the node of this user is, where it is the network.
@@ -208,6 +232,9 @@ impl Host {
                 ),
             ));
         }
+        for row in self.store.poison().await.unwrap_or_default() {
+            checks.push(poison_check(&row));
+        }
         if let Some(network) = &self.network {
             let status = network.status();
             let mut detail = match &status.why {
@@ -321,6 +348,28 @@ fn decision(row: &TaskRow) -> &'static str {
 
 pub(super) fn check(name: &str, ok: bool, detail: String, hint: Option<String>) -> Value {
     json!({ "check": name, "ok": ok, "detail": detail, "hint": hint })
+}
+
+/// Returns what doctor says of a message that the host was handling when it died.
+fn poison_check(row: &PoisonRow) -> Value {
+    let (peer, message, stage) = (&row.peer, &row.message, &row.stage);
+    let (detail, hint) = if row.is_refused() {
+        (
+            format!(
+                "the host died {} times while it tried to {stage} the message {message} of {peer}; it is not handled any more",
+                row.deaths
+            ),
+            format!(
+                "report it with the host's log, and run `coworker-host trust revoke {peer}` if it was meant"
+            ),
+        )
+    } else {
+        (
+            format!("the host died while it tried to {stage} the message {message} of {peer}"),
+            "nothing has to be done: if the message comes again, it is handled alone, and not a third time".to_owned(),
+        )
+    };
+    check("poison", false, detail, Some(hint))
 }
 
 fn millis(span: Span) -> f64 {

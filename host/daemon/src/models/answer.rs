@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use coworker_core::{SKILL_SLOT, Schema, Slot};
+use coworker_core::{SKILL_SLOT, Schema, Slot, TooComplex};
 use serde_json::{Value, json};
 
 use super::ask::Wanted;
@@ -44,8 +44,13 @@ async fn answer(inner: &Arc<Inner>, conversation: &Arc<Conversation>) -> Result<
         .ok_or_else(|| Fault::NoSuchSlot(SKILL_SLOT.to_owned()))
         .inspect_err(|fault| conversation.note_fault(fault, "NAME"))?;
     let input: Value = serde_json::from_str(&conversation.input).unwrap_or_default();
+    let declared = entry
+        .input
+        .declared(&input)
+        .map_err(|TooComplex| Fault::TooComplex)
+        .inspect_err(|fault| conversation.note_fault(fault, "NAME"))?;
     let wanted = Wanted {
-        turns: vec![Turn::user(entry.input.declared(&input).to_string())],
+        turns: vec![Turn::user(declared.to_string())],
         most: entry.limits.output.len(),
         ..Wanted::default()
     };

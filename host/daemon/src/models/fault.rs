@@ -2,7 +2,7 @@
 //! text is repeated in any of them: it may hold what the model was told, or half of a key.
 
 use coworker_core::budget::Exhausted;
-use coworker_core::{Bytes, Refusal, Span};
+use coworker_core::{Bytes, Refusal, Span, TooComplex};
 use coworker_sandbox::LlmError;
 
 /// Why a model gave no answer.
@@ -71,6 +71,9 @@ pub enum Fault {
     /// The answer ends in the middle.
     #[error("the connection to the provider broke off")]
     BrokeOff,
+    /// What of the input the skill names takes more work to find than a check may.
+    #[error("the input is too complex for the skill's schema")]
+    TooComplex,
     /// It is not JSON, or not the JSON that was asked for, also on the second try.
     #[error("the model's answer {0}")]
     WrongShape(&'static str),
@@ -107,6 +110,7 @@ impl Fault {
             Self::Refused => "its rules forbid the answer, or it thinks so: reword the skill".to_owned(),
             Self::Empty => format!("a model that thinks may need more `max_tokens` under [llm.{provider}]"),
             Self::TooLarge(_) => "raise the skill's limit `output`, or ask for less in its text".to_owned(),
+            Self::TooComplex => "name in the skill's schema what its input holds, with fewer choices among choices".to_owned(),
             Self::WrongShape(_) => "say in the skill's text what the answer looks like, or name a model that is better at it".to_owned(),
             Self::OverBudget(exhausted) => format!(
                 "raise it under [budget] if that is what you want: {exhausted}"
@@ -115,8 +119,11 @@ impl Fault {
     }
 
     /// Returns what the caller of a skill hears whose answer the model is.
-    pub const fn refusal(&self) -> Refusal {
+    pub fn refusal(&self) -> Refusal {
         match self {
+            Self::TooComplex => Refusal::InvalidInput {
+                message: format!("input: {TooComplex}"),
+            },
             Self::TimedOut(_) => Refusal::Timeout,
             Self::OverBudget(_) => Refusal::Busy,
             Self::TooLarge(_) | Self::WrongShape(_) | Self::Held(_) => Refusal::OutputRejected,

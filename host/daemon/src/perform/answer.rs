@@ -59,12 +59,13 @@ impl Turning<'_> {
 
     /// Ends the task: outcome, answer and everything else in one commit, then the answer on its way.
     pub(super) async fn finish(
-        self,
+        mut self,
         outcome: &str,
         message: Option<Message>,
         mut ran: Ran,
         release: Release,
     ) -> Result<(), StoreError> {
+        let handling = self.handling.take();
         let Self {
             host,
             peer,
@@ -89,6 +90,8 @@ impl Turning<'_> {
             (outcome, reply) = (refusal.code(), Some(encode(refusal.message())));
             ran.failed(now, why);
         }
+        // The way to disk is the same for every answer: no death there is this one's doing.
+        drop(handling);
         let sent = host
             .store
             .finish(Finish {

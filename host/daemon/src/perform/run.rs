@@ -18,6 +18,7 @@ use super::{ATTEMPTS, Live, Turning};
 use crate::clock;
 use crate::host::Host;
 use crate::models::{Begun, Conversation, Fault, Models, Told};
+use crate::poison::Stage;
 use crate::store::{Allowed, LogLevel, LogRow, Measured, StoreError, UsageRow};
 use crate::turns::Place;
 
@@ -25,7 +26,7 @@ impl Turning<'_> {
     /// Runs a skill and ends the task with its answer. `begun` is what was written down as running when the request
     /// arrived. `live` is given back as soon as the guest is gone.
     pub(super) async fn run(
-        self,
+        mut self,
         entry: &Arc<Entry>,
         input: String,
         begun: Option<Digest>,
@@ -38,6 +39,8 @@ impl Turning<'_> {
             tier,
             ..
         } = self;
+        // From here on the component is named, with each of its attempts.
+        self.handling = None;
         let stop = CancellationToken::new();
         let _running = host.running(task, peer, &stop);
         let attempt = match begun {
@@ -63,6 +66,7 @@ impl Turning<'_> {
             host.store.measure(task, usage, clock::now()).await?;
             return Err(StoreError::NotOpen);
         };
+        self.is_handled_again().await;
         let (output, mut usage, mut log) = gather(&mut told, &result);
         usage.output = usage.output.max(Bytes(output.len() as u64));
         let asked = asked.map(Begun::end).unwrap_or_default();
@@ -108,6 +112,18 @@ impl Turning<'_> {
             // What failed leaves nothing behind.
             Err(refusal) => self.refuse(&refusal, ran(Vec::new())).await,
         }
+    }
+
+    /// Names the request again: what its component left is looked at by the host itself.
+    async fn is_handled_again(&mut self) {
+        let (poison, answering) = (&self.host.poison, (self.key, Stage::Answer));
+        let id = self.task.to_string();
+        self.handling = poison
+            .handle(self.peer, &id, answering, Some(self.task))
+            .await;
+        poison.pass(Stage::Answer, || {
+            format!("{:?}", self.envelope).into_bytes()
+        });
     }
 
     /// Lets models be asked for this call, if they may be.

@@ -1,7 +1,7 @@
 //! Which components were running when the host died. Counted at the next start, once for each death, so that a request
 //! that kills its host is not run for ever.
 
-use coworker_core::Digest;
+use coworker_core::{Digest, TaskId};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::codec::digest_at;
@@ -53,8 +53,15 @@ impl Store {
     }
 }
 
-/// Counts one death for each component that was running when the last process died, once for each attempt.
-pub(super) fn count_deaths(c: &Connection) -> Result<(), StoreError> {
+/// Counts one death for each component that was running when the last process died, once for each attempt. A component
+/// whose tasks had all ended was not running, though the host had not written their answers down.
+pub(super) fn count_deaths(c: &Connection, ended: &[TaskId]) -> Result<(), StoreError> {
+    for task in ended {
+        c.execute(
+            "UPDATE task SET counted = attempt WHERE task = ?1 AND open = 1 AND state = 1",
+            [task.as_bytes()],
+        )?;
+    }
     c.execute_batch(
         "BEGIN IMMEDIATE;
          INSERT INTO death (digest, deaths, at)

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     StoreError, approvals, asked, cards, charges, cursors, deaths, delegated, guarding, invites,
-    known, logs, outbox, peers, places, probes, proposals, state, tasks, usage,
+    known, logs, outbox, peers, places, poison, probes, proposals, state, tasks, usage,
 };
 
 /// "cwhs" as a number: marks the file as ours, so that nobody's other database is migrated by mistake.
@@ -14,7 +14,7 @@ pub(super) const APPLICATION: i32 = 0x6377_6873;
 
 /// The statements that lead from each version to the next. Entry 0 makes an empty database version 1. An entry that
 /// was released is never changed; a change of schema is a new entry.
-fn steps() -> [String; 12] {
+fn steps() -> [String; 13] {
     let first = [
         tasks::TABLES,
         known::TABLES,
@@ -46,6 +46,7 @@ fn steps() -> [String; 12] {
         guarding::MODES.to_owned(),
         approvals::BROKEN_OFF.to_owned(),
         [charges::CHARGED, usage::AHEAD, peers::MARK].concat(),
+        poison::TABLES.to_owned(),
     ]
 }
 

@@ -233,6 +233,7 @@ fn others(c: &Connection, metering: Timestamp, bodies: Timestamp) -> Result<usiz
     gone += c.execute("DELETE FROM probe WHERE last < ?1", [metering.0])?;
     gone += c.execute("DELETE FROM trust_request WHERE at < ?1", [metering.0])?;
     gone += c.execute("DELETE FROM death WHERE at < ?1", [metering.0])?;
+    gone += c.execute("DELETE FROM poison WHERE at < ?1", [metering.0])?;
     gone += c.execute("DELETE FROM invite WHERE expires < ?1", [metering.0])?;
     gone += c.execute(
         "DELETE FROM delegated WHERE coalesce(answered, cancelled, deadline) < ?1",
