@@ -13,7 +13,7 @@ use crate::support::Place;
 
 /// How many strangers there are, and how much each of them sends.
 const STRANGERS: usize = 16;
-const EACH: usize = 200;
+const EACH: usize = 100;
 
 fn inbox(member: &Member) -> &str {
     member.me.trim_start_matches("xmtp:")
