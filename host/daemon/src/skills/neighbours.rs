@@ -65,6 +65,12 @@ impl Strays {
         }
     }
 
+    /// Returns what lies there as a request of no skill.
+    pub(crate) fn request(&self) -> Option<&str> {
+        let is_request = |name: &&String| *name == REQUEST || is_meant_for(name, REQUEST);
+        self.names.iter().find(is_request).map(String::as_str)
+    }
+
     /// Returns why a component cannot be served with them. `stem` is its name without `.wasm`.
     pub(crate) fn beside(&self, stem: &str) -> Option<String> {
         let (request, text) = (format!("{stem}.toml"), format!("{stem}.md"));

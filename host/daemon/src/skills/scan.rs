@@ -181,6 +181,11 @@ impl Look<'_> {
             (!is_known, name.clone())
         });
         let strays = Strays::of(&names);
+        if let Some(stray) = strays.request() {
+            let why =
+                "it asks for nothing here: it is read in a folder that is one skill".to_owned();
+            self.scan.ignored.push((key(source, stray), why));
+        }
         let mut seen = 0_usize;
         let mut beyond = unread;
         for name in names {

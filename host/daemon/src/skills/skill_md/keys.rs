@@ -75,7 +75,10 @@ fn entry(
         )),
         Likeness::Access if keeps_out(value) => return Err(SkillMdError::Access(place.to_owned())),
         Likeness::Open if !lets_in(value) => return Err(SkillMdError::Access(place.to_owned())),
-        Likeness::Access | Likeness::Open | Likeness::Plain => {}
+        Likeness::Level if names_tier(value) => {
+            return Err(SkillMdError::Access(place.to_owned()));
+        }
+        Likeness::Access | Likeness::Open | Likeness::Level | Likeness::Plain => {}
     }
     inner(place, value, warnings)
 }
@@ -118,7 +121,10 @@ fn text(place: &str, value: &Value, is_prose: bool) -> Result<(), SkillMdError> 
     let Value::String(text) = value else {
         return Ok(());
     };
+    // The first line of running text may be a title; a further one that gives a tier is a key that was indented.
+    let mut lines = text.lines().skip(usize::from(is_prose));
     let slipped = layout::assigns(text)
+        || lines.any(layout::says_pair)
         || (!is_prose && (likeness::is_highest(text) || text.lines().any(layout::says_tier)));
     if slipped {
         return Err(SkillMdError::Tierlike(place.to_owned()));
@@ -128,9 +134,13 @@ fn text(place: &str, value: &Value, is_prose: bool) -> Result<(), SkillMdError> 
 
 /// Returns whether a value is the name of one of our tiers, and no number.
 fn names_tier(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| likeness::is_value(text) && !text.chars().any(|c| c.is_ascii_digit()))
+    match value {
+        Value::Array(items) => items.iter().any(names_tier),
+        Value::String(text) => {
+            likeness::is_value(text) && !text.chars().any(|c| c.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 fn keeps_out(value: &Value) -> bool {

@@ -41,6 +41,12 @@ pub(super) fn check_without(text: &str) -> Result<(), SkillMdError> {
     let lines: Vec<&str> = lines(text).collect();
     let kinds: Vec<Line<'_>> = lines.iter().map(|line| kind(line)).collect();
     let top = top(&lines, &kinds);
+    // Keys from the very top down to a rule: the first rule was forgotten.
+    let first = Region::of("", kinds.get(top..).unwrap_or_default());
+    let is_bare = matches!(kinds.get(top), Some(Line::Pair(..)));
+    if is_bare && first.is_closed && first.is_pairs && first.ours > 0 {
+        return Err(SkillMdError::Misplaced(top + 1));
+    }
     let mut in_code = false;
     for (at, line) in kinds.iter().enumerate() {
         let Line::Rule(mark, behind) = *line else {
@@ -132,7 +138,7 @@ pub(super) fn says_tier(line: &str) -> bool {
 }
 
 /// The same of a line that gives it as a key.
-fn says_pair(line: &str) -> bool {
+pub(super) fn says_pair(line: &str) -> bool {
     if assigns(line) {
         return true;
     }

@@ -16,7 +16,9 @@ pub(super) enum Likeness {
     Foreign,
     /// A word of access that counts if its value keeps somebody out.
     Access,
-    /// The same, but `true` lets everybody in.
+    /// A word for a group or a rank, which is a tier if its value is the name of one.
+    Level,
+    /// A word of access of which `true` lets everybody in.
     Open,
     /// A tier.
     Tier,
@@ -114,6 +116,25 @@ const ACCESS: [&str; 24] = [
 ];
 /// Words that let somebody in.
 const OPEN: [&str; 3] = ["visible", "public", "exposed"];
+/// Words for groups and ranks.
+const LEVELS: [&str; 16] = [
+    "level",
+    "rank",
+    "role",
+    "roles",
+    "group",
+    "groups",
+    "audience",
+    "scope",
+    "who",
+    "for",
+    "peers",
+    "callers",
+    "users",
+    "security",
+    "classification",
+    "sensitivity",
+];
 /// Words that stand beside those and change nothing.
 const BESIDE: [&str; 27] = [
     "min", "minimum", "minimal", "required", "requires", "require", "needed", "least", "lowest",
@@ -130,6 +151,7 @@ struct Words {
     foreign: Vec<String>,
     access: Vec<String>,
     open: Vec<String>,
+    levels: Vec<String>,
     beside: Vec<String>,
     ours: Vec<(String, usize)>,
 }
@@ -142,6 +164,7 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         foreign: all(&FOREIGN),
         access: all(&ACCESS),
         open: all(&OPEN),
+        levels: all(&LEVELS),
         beside: all(&BESIDE),
         ours: OURS.iter().map(|(key, most)| (plain(key), *most)).collect(),
     }
@@ -167,6 +190,8 @@ pub(super) fn of_key(key: &str) -> Likeness {
         Likeness::Access
     } else if WORDS.open.contains(&rest) {
         Likeness::Open
+    } else if forms.iter().any(|form| WORDS.levels.contains(form)) {
+        Likeness::Level
     } else {
         Likeness::Plain
     }
@@ -354,13 +379,10 @@ mod tests {
             "tags",
             "prettier",
             "frontier",
-            "audience",
             "workflow",
             "hooks",
-            "level",
             "network_access",
             "trusted_domains",
-            "role",
             "minify",
             "timer",
             "filter",
@@ -392,6 +414,7 @@ mod tests {
             assert_eq!(of_key(key), Likeness::Access, "{key}");
         }
         assert_eq!(of_key("public"), Likeness::Open);
+        assert_eq!(of_key("audience"), Likeness::Level);
     }
 
     #[test]

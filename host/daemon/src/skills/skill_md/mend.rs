@@ -1,6 +1,8 @@
 //! Reads what authors meant where they forgot quotes: `description: Use it when: …` is not YAML, and there are many such
 //! files. Only prose is mended. A tier, a schema or an argument that is not YAML is for its author to correct.
 
+use super::layout;
+
 /// A frontmatter with quotes where they were missing.
 pub(super) struct Mended {
     /// All of it.
@@ -38,10 +40,13 @@ pub(super) fn mend(yaml: &str, is_yaml: impl Fn(&str) -> bool) -> Option<Mended>
         }
         let (key, value) = group.split_once(':')?;
         let key = key.trim_end();
-        let goes_on = |line: &str| line.trim().is_empty() || line.starts_with([' ', '\t']);
+        // What is not indented belongs to no key, and is private text if it stands below a rule that is none; a tier that
+        // is indented by mistake is no prose.
+        let goes_on = |line: &str| {
+            line.trim().is_empty() || (line.starts_with([' ', '\t']) && !layout::says_pair(line))
+        };
         if STRICT.contains(&key.replace('-', "_").as_str())
             || !is_prose(value)
-            // A line that is not indented belongs to no key: below a rule that is none, it is private text.
             || !value.lines().skip(1).all(goes_on)
         {
             return None;
