@@ -153,10 +153,12 @@ impl Look<'_> {
         }
         match &source.take {
             Take::All => self.folder(source, &folder),
-            Take::File(name) => {
-                let (names, _) = names(&folder).unwrap_or_default();
-                self.component(source, &folder, name, &Strays::of(&names));
-            }
+            Take::File(name) => match names(&folder) {
+                Ok((names, _)) => {
+                    self.component(source, &folder, name, &Strays::of(&names));
+                }
+                Err(error) => self.scan.ignored.push((shown, error.to_string())),
+            },
             Take::Itself => {
                 let name = source.folder.file_name().unwrap_or_default();
                 self.within(source, "", &folder, &name.to_string_lossy());
@@ -268,8 +270,11 @@ impl Look<'_> {
             beside: None,
             called,
         };
-        let (names, _) = names(folder).unwrap_or_default();
-        let mut found = match neighbours::in_folder(&names, called) {
+        let missed = match names(folder) {
+            Ok((names, _)) => neighbours::in_folder(&names, called),
+            Err(error) => Some(error.to_string()),
+        };
+        let mut found = match missed {
             Some(why) => Ok(Found::Broken(why)),
             None => self.read(&key, body, &place),
         };
