@@ -31,7 +31,7 @@ impl Ratchet {
         if passed > 0 {
             self.at.0 = self.at.0.saturating_add(passed);
         }
-        if passed > 0 || passed < -LATE {
+        if !(-LATE..=0).contains(&passed) {
             self.seen = Some(now);
         }
         self.at
