@@ -165,7 +165,9 @@ fn bench(root: &Path, arguments: &[String]) -> Result<()> {
         && (all || guard)
         && let Err(error) = texts::texts(root)
     {
-        complain(&format!("texts that others wrote will be made up where this machine has too few: {error:#}"));
+        complain(&format!(
+            "texts that others wrote will be made up where this machine has too few: {error:#}"
+        ));
     }
     // A smoke run shares the tests' profile; figures come from the bench profile.
     let profile: &[&str] = if smoke { &["test"] } else { &["bench"] };

@@ -23,35 +23,77 @@ const AT_LEAST: usize = 1 << 18;
 struct Node {
     text: String,
     path: Vec<Form>,
-    /// Whether normalisation reads it as it reads the text above it: only what lies below is worth a look.
-    is_read: bool,
+    kind: Kind,
+}
+
+/// What is worth a look in a text under some layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The text, and whatever lies below.
+    Open,
+    /// What lies below: normalisation reads it as it reads the text above it.
+    Read,
+    /// The text, and what is encoded in it: its structure is off.
+    Flat,
+    /// The text: what lies below lies below the text above it too.
+    Leaf,
+}
+
+/// What waits to be looked at. It costs memory: what would be too much of it is not taken.
+struct Line {
+    nodes: VecDeque<Node>,
+    seen: HashSet<u64>,
+    bytes: usize,
+    most: usize,
+    /// Whether nothing was left out that must be looked at.
+    is_whole: bool,
+}
+
+impl Line {
+    fn push(&mut self, node: Node) {
+        if self.bytes > self.most {
+            self.is_whole &= node.path.len() > CERTAIN;
+        } else if self.seen.insert(digest(&node.text)) {
+            self.bytes += node.text.len();
+            self.nodes.push_back(node);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Node> {
+        let node = self.nodes.pop_front()?;
+        self.bytes -= node.text.len();
+        Some(node)
+    }
 }
 
 /// Passes on a text and everything it can be decoded to. Returns false if there was more than may be looked at.
 pub(super) fn each(text: &str, mut look: impl FnMut(&str, &[Form])) -> bool {
     look(text, &[]);
     let mut budget = text.len().saturating_mul(TIMES).max(AT_LEAST);
-    let mut seen = HashSet::from([digest(text)]);
-    let mut line = VecDeque::new();
-    below(text, &[], &mut |node| line.push_back(node));
+    let mut line = Line {
+        nodes: VecDeque::new(),
+        seen: HashSet::from([digest(text)]),
+        bytes: 0,
+        most: 2 * budget,
+        is_whole: true,
+    };
+    below(text, &[], false, &mut |node| line.push(node));
     let mut count = 0;
-    while let Some(node) = line.pop_front() {
-        if !seen.insert(digest(&node.text)) {
-            continue;
-        }
+    while let Some(node) = line.pop() {
         count += 1;
         budget = budget.saturating_sub(node.text.len());
         if count > TEXTS || budget == 0 {
-            return node.path.len() > CERTAIN;
+            return line.is_whole && node.path.len() > CERTAIN;
         }
-        if !node.is_read {
+        if node.kind != Kind::Read {
             look(&node.text, &node.path);
         }
-        if node.path.len() < DEPTH {
-            below(&node.text, &node.path, &mut |node| line.push_back(node));
+        if node.path.len() < DEPTH && node.kind != Kind::Leaf {
+            let is_flat = node.kind == Kind::Flat;
+            below(&node.text, &node.path, is_flat, &mut |node| line.push(node));
         }
     }
-    true
+    line.is_whole
 }
 
 fn digest(text: &str) -> u64 {
@@ -186,7 +228,6 @@ struct Plan {
     turned: bool,
     /// Documents are taken apart, and lines.
     opened: bool,
-    tabled: bool,
 }
 
 impl Plan {
@@ -218,82 +259,83 @@ impl Plan {
                 .all(|form| matches!(form, Form::Values | Form::Columns)),
             // Documents within documents, as far as somebody may mean them.
             opened: path.iter().filter(|form| **form == Form::Values).count() < 3,
-            tabled: !path.contains(&Form::Columns),
         }
     }
 }
 
 /// Passes on what lies one layer below a text.
-fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
+fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) {
     let signs = Signs::of(text);
     let plan = Plan::below(path);
-    let mut put = |forms: &[Form], text: String, is_read: bool| {
+    let mut put = |forms: &[Form], text: String, kind: Kind| {
         let path = [path, forms].concat();
-        sink(Node {
-            text,
-            path,
-            is_read,
-        });
+        sink(Node { text, path, kind });
     };
     if plan.opened {
         let is_document = structure::is_document(text);
+        let kind = if is_document { Kind::Open } else { Kind::Flat };
         let strings = if is_document {
             Some(structure::strings(text))
+        } else if is_flat {
+            None
         } else {
             structure::quoted(text)
         };
         if let Some(strings) = strings {
             let is_read = strings.is_read && signs.escapes.is_empty();
-            let columns = strings.columns.into_iter().map(|text| (text, false));
-            for (text, is_read) in iter::once((strings.values, is_read)).chain(columns) {
+            let first = if is_read { Kind::Read } else { kind };
+            let columns = strings.columns.into_iter().map(|text| (text, Kind::Flat));
+            for (text, kind) in iter::once((strings.values, first)).chain(columns) {
                 let text = escape::backslashes(&text).unwrap_or(text);
-                put(&[Form::Values], text, is_read);
+                put(&[Form::Values], text, kind);
             }
         }
-        if plan.tabled && !is_document {
+        // What there is in a document is in its strings, but for rows of numbers.
+        if is_document {
+            if signs.crowded {
+                radix::numerals(text, &mut |text| put(&[Form::Numerals], text, Kind::Open));
+            }
+            return;
+        }
+        if !is_flat {
             let elements = if signs.tags >= radix::DIGITS {
                 structure::elements(text)
             } else {
                 Vec::new()
             };
             for column in structure::columns(text).into_iter().chain(elements) {
-                put(&[Form::Columns], column, false);
+                put(&[Form::Columns], column, Kind::Flat);
             }
-        }
-        // What there is in a document is in its strings, but for rows of numbers.
-        if is_document {
-            if signs.crowded {
-                radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
-            }
-            return;
         }
     }
-    let packed = radix::base64(text, &mut |text| put(&[Form::Base64], text, false));
+    let packed = radix::base64(text, &mut |text| put(&[Form::Base64], text, Kind::Open));
     let mut numbers = Vec::new();
     if signs.crowded {
         let mut count = 0;
-        numbers = radix::hex(text, &mut count, &mut |text| put(&[Form::Hex], text, false));
+        numbers = radix::hex(text, &mut count, &mut |text| {
+            put(&[Form::Hex], text, Kind::Open)
+        });
         if count >= radix::DIGITS {
-            radix::numerals(text, &mut |text| put(&[Form::Numerals], text, false));
+            radix::numerals(text, &mut |text| put(&[Form::Numerals], text, Kind::Open));
         }
     }
     if signs.hidden >= radix::DIGITS {
-        hidden::each(text, &mut |text| put(&[Form::Tags], text, false));
+        hidden::each(text, &mut |text| put(&[Form::Tags], text, Kind::Open));
     }
     if signs.pluses >= words::LEAST
         && let Some(text) = words::utf7(text)
     {
-        put(&[Form::Base64], text, false);
+        put(&[Form::Base64], text, Kind::Open);
     }
     if text.contains(words::PREFIX) || plan.filled && signs.hyphened {
-        words::punycode(text, &mut |text| put(&[Form::Punycode], text, false));
+        words::punycode(text, &mut |text| put(&[Form::Punycode], text, Kind::Open));
     }
     if signs.wide.len() >= fold::SILENT {
         for text in [fold::voiced(text), fold::composed(text)]
             .into_iter()
             .flatten()
         {
-            put(&[Form::Unicode], text, false);
+            put(&[Form::Unicode], text, Kind::Open);
         }
     }
     if plan.straight
@@ -301,7 +343,7 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
         && let text = fold::straighten(&near)
         && radix::may_be_packed(&text)
     {
-        put(&[Form::Unicode], text, true);
+        put(&[Form::Unicode], text, Kind::Read);
     }
     let mut whole = false;
     if plan.resolved {
@@ -312,12 +354,12 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
             .is_some_and(|near| near.len() * 4 >= text.len() * 3);
         let near = near.map(|near| if whole { text.to_owned() } else { near });
         match near.and_then(|near| escape::resolve(&near)) {
-            Some((text, forms)) => put(&forms, text, false),
+            Some((text, forms)) => put(&forms, text, Kind::Open),
             None => whole = false,
         }
         let near = around(text, &crowds(&signs.equals, LOOSE));
         if let Some(text) = near.and_then(|near| escape::hex_pairs(&near, b'=')) {
-            put(&[Form::Quoted], text, false);
+            put(&[Form::Quoted], text, Kind::Open);
         }
     }
     if plan.stripped
@@ -325,29 +367,41 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
         && let Some(near) = around(text, &markup::spans(text))
         && let Some(text) = markup::strip(&near)
     {
-        put(&[Form::Markup], text, false);
+        put(
+            &[Form::Markup],
+            text,
+            if is_flat { Kind::Flat } else { Kind::Open },
+        );
     }
-    if plan.filled {
+    if plan.filled && !is_flat {
         for text in [filler::without_words(text), filler::without_letters(text)]
             .into_iter()
             .flatten()
         {
-            put(&[Form::Filler], text, false);
+            put(&[Form::Filler], text, Kind::Flat);
         }
     }
-    if path.len() < 2 && plan.turned {
-        filler::every_other(text, &mut |text| put(&[Form::Filler], text, false));
+    if !is_flat && matches!(path, [] | [Form::Values]) {
+        // Numbers of lines, or of places, stand between what is packed.
+        let kind = if signs.crowded {
+            Kind::Flat
+        } else {
+            Kind::Leaf
+        };
+        filler::every_other(text, &mut |text| {
+            put(&[Form::Filler, Form::Columns], text, kind);
+        });
     }
     // Characters with something between them are read as they are; what is encoded that way is not.
     if signs.lone * 2 > signs.alphanumerics && signs.escapes.len() + signs.tags > 0 {
-        put(&[Form::Spaced], escape::closed_up(text), true);
+        put(&[Form::Spaced], escape::closed_up(text), Kind::Read);
     }
     if !plan.turned {
         return;
     }
     // A text of which some letters had been made others before it was rotated.
     if let Some(text) = around(text, &crowds(&signs.mixed, LOOSE)) {
-        put(&[Form::Rot13], rotated(&text), false);
+        put(&[Form::Rot13], rotated(&text), Kind::Open);
     }
     // A text that is turned or rotated as a whole is recognised as it is. What is encoded within is not.
     let escapes = crowds(&signs.escapes, DENSE);
@@ -357,23 +411,23 @@ fn below(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
     ] {
         if let Some(text) = parts(text, &packed) {
             radix::base64(&turn(&text), &mut |text| {
-                put(&[form, Form::Base64], text, false);
+                put(&[form, Form::Base64], text, Kind::Open);
             });
         }
         if let Some(text) = parts(text, &numbers) {
             radix::hex(&turn(&text), &mut 0, &mut |text| {
-                put(&[form, Form::Hex], text, false);
+                put(&[form, Form::Hex], text, Kind::Open);
             });
         }
         let near = around(text, &escapes);
         if let Some((text, forms)) = near.and_then(|text| escape::resolve(&turn(&text))) {
-            put(&[&[form], &forms[..]].concat(), text, false);
+            put(&[&[form], &forms[..]].concat(), text, Kind::Open);
         }
     }
     let near = around(text, &crowds(&signs.turned, LOOSE));
     if let Some(text) = near.and_then(|text| markup::strip(&text.chars().rev().collect::<String>()))
     {
-        put(&[Form::Reversed, Form::Markup], text, false);
+        put(&[Form::Reversed, Form::Markup], text, Kind::Open);
     }
 }
 

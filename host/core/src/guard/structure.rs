@@ -14,8 +14,8 @@ pub(super) use columns::{columns, elements};
 
 /// So many quotes make a text worth a look.
 const QUOTES: usize = 6;
-/// A string outside of all quotes that is longer stands in a row in the text itself.
-const LONG: usize = 160;
+/// A string among other text that is longer is recognised where it stands.
+const LONG: usize = 96;
 /// A key that comes so often has a column of its own …
 const OFTEN: usize = 3;
 /// … but no more than so many keys have, of so many that are counted.
@@ -51,7 +51,7 @@ pub(super) fn is_document(text: &str) -> bool {
 pub(super) fn strings(text: &str) -> Strings {
     let pieces = split(text, b'"');
     let mut rows = Rows::default();
-    rows.take(&pieces, true);
+    rows.take(&pieces, true, usize::MAX);
     rows.finish(text)
 }
 
@@ -64,8 +64,8 @@ pub(super) fn quoted(text: &str) -> Option<Strings> {
             continue;
         }
         let pieces = split(text, quote);
-        rows.take(&pieces, true);
-        rows.take(&pieces, false);
+        rows.take(&pieces, true, LONG);
+        rows.take(&pieces, false, LONG);
     }
     let strings = rows.finish(text);
     let is_any = strings.values.len() > GRAM || !strings.columns.is_empty();
@@ -124,12 +124,13 @@ fn put(out: &mut String, piece: &str) {
 }
 
 impl<'t> Rows<'t> {
-    /// Takes every other piece: those within quotes if each quote opens or closes as it seems to, else those between.
-    fn take(&mut self, pieces: &[&'t str], sound: bool) {
+    /// Takes every other piece that is not too long: those within quotes if each quote opens or closes as it seems to, else those
+    /// between.
+    fn take(&mut self, pieces: &[&'t str], sound: bool, most: usize) {
         let mut key = "";
         for at in (usize::from(sound)..pieces.len()).step_by(2) {
             let piece = pieces.get(at).copied().unwrap_or_default();
-            if !sound && (piece.len() > LONG || !piece.contains(char::is_alphanumeric)) {
+            if piece.len() > most || !sound && !piece.contains(char::is_alphanumeric) {
                 continue;
             }
             let before = at.checked_sub(1).and_then(|at| pieces.get(at).copied());

@@ -15,6 +15,8 @@ pub(super) const LONG: usize = 24;
 
 /// Over how many lines a text is looked for that is packed as a whole.
 const LINES: usize = 8;
+/// How much may be unpacked in one text: 8 KiB at once, or many short lines.
+const WORK: usize = 1 << 26;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
@@ -75,7 +77,7 @@ pub(super) fn punycode(text: &str, sink: &mut impl FnMut(String)) {
         sink(names);
     }
     let mut starts = vec![0];
-    let mut end = 0;
+    let (mut end, mut work) = (0, 0_usize);
     for line in text.split_inclusive('\n') {
         end += line.len();
         let tail = line.trim_end().rsplit_once('-');
@@ -83,6 +85,11 @@ pub(super) fn punycode(text: &str, sink: &mut impl FnMut(String)) {
         if tail.len() >= LONG && tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             // What is packed begins on this line, or on one of those before it.
             for start in starts.iter().rev().take(LINES) {
+                // To unpack takes as long as the square of what is packed.
+                work += (end - start).pow(2);
+                if work > WORK {
+                    return;
+                }
                 let packed = text.get(*start..end).unwrap_or_default().trim_end();
                 let decoded = idna::punycode::decode_to_string(packed);
                 let is_text =

@@ -209,13 +209,12 @@ const TAILS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅ�
 
 /// Returns the text with letters of Hangul put together as a keyboard does, whatever blanks and marks stand between them.
 pub(in crate::guard) fn composed(text: &str) -> Option<String> {
+    if text.chars().filter(|c| is_jamo(*c)).take(JAMO).count() < JAMO {
+        return None;
+    }
     let mut letters: Vec<char> = Vec::new();
     for c in text.chars().filter(|c| c.is_alphanumeric()) {
         letters.push(letter(c));
-    }
-    let jamo = |c: &char| matches!(c, '\u{3131}'..='\u{3163}');
-    if letters.iter().filter(|c| jamo(c)).count() < JAMO {
-        return None;
     }
     let place = |row: &str, c: Option<&char>| row.chars().position(|one| Some(&one) == c);
     let vowel = |c: Option<&char>| {

@@ -105,16 +105,16 @@ fn spelt(values: &[u32], sink: &mut impl FnMut(String)) {
     let units = values.iter().flat_map(|value| {
         // A unit of UTF-16 stands for itself until it meets its other half.
         let mut room = [0; 2];
-        let units: &[u16] = match (char::from_u32(*value), u16::try_from(*value)) {
-            (Some(c), _) if c.is_control() && !c.is_whitespace() => &[],
-            (Some(c), _) => c.encode_utf16(&mut room),
+        let count = match (char::from_u32(*value), u16::try_from(*value)) {
+            (Some(c), _) if c.is_control() && !c.is_whitespace() => 0,
+            (Some(c), _) => c.encode_utf16(&mut room).len(),
             (None, Ok(unit)) => {
                 room = [unit, 0];
-                room.get(..1).unwrap_or_default()
+                1
             }
-            (None, Err(_)) => &[],
+            (None, Err(_)) => 0,
         };
-        units.to_vec()
+        room.into_iter().take(count)
     });
     sink(
         char::decode_utf16(units)

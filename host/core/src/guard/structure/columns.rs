@@ -6,8 +6,8 @@ use super::{GRAM, Rows, put};
 const LINES: usize = 5;
 /// A line that is longer holds more of a row than may stand in one.
 const LINE: usize = 240;
-/// A field that is longer does, by itself.
-const FIELD: usize = 120;
+/// A field of more letters does, by itself.
+const FIELD: usize = 48;
 /// How many fields of a line have a column.
 const FIELDS: usize = 3;
 /// The longest mark of an item in a list.
@@ -17,13 +17,13 @@ const MARK: usize = 8;
 /// before, and what follows the mark of an item, such as `a)`, `iv.`, `word:`. Only short lines have any: what stands in long ones
 /// stands in a row.
 pub(in crate::guard) fn columns(text: &str) -> Vec<String> {
-    let is_short = |line: &&str| {
+    let is_line = |line: &&str| {
         !line.is_empty() && line.len() <= LINE && line.contains(char::is_alphanumeric)
     };
-    let mut lines: Vec<&str> = text.lines().filter(is_short).collect();
+    let mut lines: Vec<&str> = text.lines().filter(is_line).collect();
     if lines.len() < LINES {
         // `a=1&b=2`, `a=1; b=2`.
-        lines = text.split(['\n', '&', ';']).filter(is_short).collect();
+        lines = text.split(['\n', '&', ';']).filter(is_line).collect();
     }
     if lines.len() < LINES {
         return Vec::new();
@@ -36,21 +36,24 @@ pub(in crate::guard) fn columns(text: &str) -> Vec<String> {
         let fields: Vec<&str> = fields
             .filter(|field| field.contains(char::is_alphanumeric))
             .collect();
-        let short = fields
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| field.len() <= FIELD);
-        for (at, field) in short.clone() {
+        let mut last = None;
+        for (at, field) in fields.iter().enumerate() {
+            if !is_short(field) {
+                continue;
+            }
             if let Some(column) = columns.get_mut(at).filter(|_| at < FIELDS) {
                 put(column, field);
             }
+            last = Some(field);
         }
-        if let (Some(column), Some((_, last))) = (columns.last_mut(), short.last()) {
+        if let (Some(column), Some(last)) = (columns.last_mut(), last) {
             put(column, last);
         }
         if let [key, value, ..] = *fields {
             split += 1;
-            rows.field(key, value);
+            if is_short(value) {
+                rows.field(key, value);
+            }
         }
     }
     if split >= LINES {
@@ -59,6 +62,10 @@ pub(in crate::guard) fn columns(text: &str) -> Vec<String> {
     }
     found.retain(|column| column.len() >= 2 * GRAM);
     found
+}
+
+fn is_short(field: &str) -> bool {
+    field.len() <= FIELD || field.len() <= 4 * FIELD && field.chars().count() <= FIELD
 }
 
 /// Returns what follows the marks of items, if there are many.
@@ -85,7 +92,7 @@ pub(in crate::guard) fn elements(text: &str) -> Vec<String> {
             .split_at_checked(end.unwrap_or(part.len()))
             .unwrap_or((part, ""));
         let inner = rest.split_once('>').map_or("", |(_, inner)| inner).trim();
-        if !name.is_empty() && !inner.is_empty() && inner.len() <= FIELD {
+        if !name.is_empty() && !inner.is_empty() && is_short(inner) {
             rows.field(name, inner);
         }
     }
@@ -118,6 +125,6 @@ fn item(line: &str) -> Option<&str> {
     let after = rest.get(len..)?;
     let count = rest.get(..len)?.chars().count();
     let ends = after.chars().next()?;
-    let most = if ends.is_whitespace() { 3 } else { MARK };
+    let most = if ends.is_whitespace() { 2 } else { MARK };
     (count <= most && after.contains(char::is_alphanumeric)).then_some(after)
 }
