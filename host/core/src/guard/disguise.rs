@@ -381,7 +381,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
             put(&[Form::Filler], text, Kind::Flat);
         }
     }
-    if !is_flat && matches!(path, [] | [Form::Values]) {
+    if matches!(path, [] | [Form::Values]) {
         // Numbers of lines, or of places, stand between what is packed.
         let kind = if signs.crowded {
             Kind::Flat
