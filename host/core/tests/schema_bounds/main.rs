@@ -197,14 +197,14 @@ fn doubling() -> Vec<(&'static str, Value, fn(usize, bool) -> Value)> {
 #[test]
 fn schema_inputs_that_killed_a_host_are_answered() {
     let _alone = alone();
-    let bad = include_str!("data/filter-bad-12.json");
+    let bad = include_str!("../data/filter-bad-12.json");
     let bad = serde_json::from_str(bad).expect("JSON");
     let told = check(&filter(), &bad, "bad").expect("a schema");
     assert_eq!(
         told.expect_err("it does not fit"),
         "input.filter: must fit one of the choices in `anyOf`"
     );
-    let good = include_str!("data/filter-good-20.json");
+    let good = include_str!("../data/filter-good-20.json");
     let good = serde_json::from_str(good).expect("JSON");
     assert_eq!(check(&filter(), &good, "good"), Some(Ok(())));
 }
