@@ -43,12 +43,15 @@ pub(super) fn declared(schema: &Schema, value: &Value) -> Result<Value, TooCompl
     walk.of(&[&schema.value], value, 0).ok_or(TooComplex)
 }
 
+/// All that some schemas say of a value itself.
+type Shared<'s> = Rc<Vec<&'s Map<String, Value>>>;
+
 /// Follows a value through its schema, and pays for each step. Nothing is returned once the work is used up.
 struct Walk<'s> {
     schema: &'s Schema,
     left: u64,
     /// What schemas say, by the schemas: most values of an array have the same.
-    known: HashMap<Vec<*const Value>, Rc<Vec<&'s Map<String, Value>>>>,
+    known: HashMap<Vec<*const Value>, Shared<'s>>,
 }
 
 /// Steps of work to come by a schema and look for all that it refers to.
@@ -101,7 +104,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Returns all that schemas say of a value itself.
-    fn said(&mut self, schemas: &[&'s Value]) -> Option<Rc<Vec<&'s Map<String, Value>>>> {
+    fn said(&mut self, schemas: &[&'s Value]) -> Option<Shared<'s>> {
         self.pay(1 + schemas.len())?;
         let key: Vec<_> = schemas
             .iter()

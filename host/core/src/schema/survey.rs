@@ -202,7 +202,7 @@ impl<'s> Survey<'s> {
     /// Returns the subschema at a JSON pointer.
     fn find(&self, pointer: &str) -> Option<usize> {
         let mut parts = pointer.split('/').map(unescape);
-        if parts.next()? != "" {
+        if !parts.next()?.is_empty() {
             return None;
         }
         let mut at = 0;
