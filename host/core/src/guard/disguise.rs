@@ -269,6 +269,12 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
     let plan = Plan::below(path);
     let mut put = |forms: &[Form], text: String, kind: Kind| {
         let path = [path, forms].concat();
+        // Whose structure is off has none in what is encoded in it either.
+        let kind = if is_flat && kind == Kind::Open {
+            Kind::Flat
+        } else {
+            kind
+        };
         sink(Node { text, path, kind });
     };
     if plan.opened {
@@ -367,11 +373,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
         && let Some(near) = around(text, &markup::spans(text))
         && let Some(text) = markup::strip(&near)
     {
-        put(
-            &[Form::Markup],
-            text,
-            if is_flat { Kind::Flat } else { Kind::Open },
-        );
+        put(&[Form::Markup], text, Kind::Open);
     }
     if plan.filled && !is_flat {
         for text in [filler::without_words(text), filler::without_letters(text)]
@@ -382,13 +384,9 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
         }
     }
     if matches!(path, [] | [Form::Values]) {
-        // Numbers of lines, or of places, stand between what is packed.
-        let kind = if signs.crowded {
-            Kind::Flat
-        } else {
-            Kind::Leaf
-        };
-        filler::every_other(text, &mut |text| {
+        filler::every_other(text, &mut |text, is_long| {
+            // Numbers of lines, or of places, stand between what is packed, and what is packed is long.
+            let kind = if is_long { Kind::Flat } else { Kind::Leaf };
             put(&[Form::Filler, Form::Columns], text, kind);
         });
     }

@@ -11,6 +11,9 @@ const SHARE: usize = 6;
 /// So many words are looked at together, so that what stands before a filled text does not hide it.
 const PAGE: usize = 96;
 
+/// So many bytes a word are more than any language has.
+const LONG: usize = 20;
+
 /// Returns the text without words that stand between all others, or nothing if there are none.
 pub(super) fn without_words(text: &str) -> Option<String> {
     // What is beyond ASCII is taken for letters.
@@ -61,8 +64,8 @@ fn fillers<'t>(words: &[&'t str]) -> Vec<&'t str> {
 }
 
 /// Passes on every other word of a text, from the first and from the second on: what is left of a text in which each is followed
-/// by one that says nothing.
-pub(super) fn every_other(text: &str, sink: &mut impl FnMut(String)) {
+/// by one that says nothing, and whether its words are longer than those of any language.
+pub(super) fn every_other(text: &str, sink: &mut impl FnMut(String, bool)) {
     let mut halves = [
         String::with_capacity(text.len() / 2),
         String::with_capacity(text.len() / 2),
@@ -76,7 +79,10 @@ pub(super) fn every_other(text: &str, sink: &mut impl FnMut(String)) {
         count += 1;
     }
     if count >= WORDS {
-        halves.into_iter().for_each(sink);
+        for half in halves {
+            let is_long = half.len() > count / 2 * LONG;
+            sink(half, is_long);
+        }
     }
 }
 
@@ -169,7 +175,7 @@ mod tests {
             .map(|(word, noise)| format!("{word} {noise} "))
             .collect();
         let mut halves = Vec::new();
-        every_other(&mixed, &mut |half| halves.push(half));
+        every_other(&mixed, &mut |half, _| halves.push(half));
         assert!(
             halves.iter().any(|half| half.trim_end() == TEXT),
             "{halves:?}"
