@@ -88,8 +88,14 @@ pub(super) fn each(text: &str, mut look: impl FnMut(&str, &[Form])) -> bool {
         if node.kind != Kind::Read {
             look(&node.text, &node.path);
         }
-        if node.path.len() < DEPTH && node.kind != Kind::Leaf {
-            let is_flat = node.kind == Kind::Flat;
+        let is_flat = node.kind == Kind::Flat;
+        let is_worth = match node.kind {
+            Kind::Open | Kind::Read => true,
+            // What is encoded has marks, digits, capitals, or characters beyond ASCII.
+            Kind::Flat => !node.text.is_ascii() || radix::may_be_packed(&node.text),
+            Kind::Leaf => false,
+        };
+        if node.path.len() < DEPTH && is_worth {
             below(&node.text, &node.path, is_flat, &mut |node| line.push(node));
         }
     }
@@ -319,7 +325,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
     if signs.crowded {
         let mut count = 0;
         numbers = radix::hex(text, &mut count, &mut |text| {
-            put(&[Form::Hex], text, Kind::Open)
+            put(&[Form::Hex], text, Kind::Open);
         });
         if count >= radix::DIGITS {
             radix::numerals(text, &mut |text| put(&[Form::Numerals], text, Kind::Open));
@@ -394,7 +400,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
     if signs.lone * 2 > signs.alphanumerics && signs.escapes.len() + signs.tags > 0 {
         put(&[Form::Spaced], escape::closed_up(text), Kind::Read);
     }
-    if !plan.turned {
+    if !plan.turned || is_flat {
         return;
     }
     // A text of which some letters had been made others before it was rotated.

@@ -1,5 +1,7 @@
 //! Numbers of characters, of bytes of them, or of units of UTF-16, in any notation, with anything between them.
 
+use unicode_normalization::char::canonical_combining_class;
+
 use super::{GRAM, texts, words};
 
 /// A number as it is written.
@@ -116,11 +118,16 @@ fn spelt(values: &[u32], sink: &mut impl FnMut(String)) {
         };
         room.into_iter().take(count)
     });
-    sink(
-        char::decode_utf16(units)
-            .map(|c| c.unwrap_or(' '))
-            .collect(),
-    );
+    let text: String = char::decode_utf16(units)
+        .map(|c| c.unwrap_or(' '))
+        .collect();
+    // Numbers that mean numbers spell characters of all kinds.
+    let is_letter = |c: &char| {
+        c.is_alphanumeric() || matches!(c, ' ' | '\n') || canonical_combining_class(*c) != 0
+    };
+    if text.chars().filter(is_letter).count() * 2 >= values.len() {
+        sink(text);
+    }
     let bytes: Vec<u8> = values
         .iter()
         .filter_map(|value| u8::try_from(*value).ok())
