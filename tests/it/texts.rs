@@ -434,7 +434,7 @@ fn a_text_that_is_too_short_to_be_guarded_is_named() {
         std::fs::create_dir_all(place.path(name)).expect("a folder");
         place.write(
             &format!("{name}/SKILL.md"),
-            &format!("---\nname: {name}\ndescription: Answers\n---\n{body}\n"),
+            format!("---\nname: {name}\ndescription: Answers\n---\n{body}\n"),
         );
         let wrapped = json_of(&place, &["wrap", place.path(name).to_str().expect("plain")]);
         let said = wrapped["warnings"].to_string();

@@ -58,7 +58,7 @@ pub(super) const LETTERS: &[Disguise] = &[
     form("noise between words", |t| {
         words(t, |n, w| format!("{w} {} ", NOISE[n % NOISE.len()]))
     }),
-    form("variation selectors as bytes", |t| hidden(t)),
+    form("variation selectors as bytes", hidden),
     form("bits of no width", bits),
     form("isolates around", |t| {
         words(t, |_, w| format!("\u{2067}{w}\u{2069} "))

@@ -112,7 +112,7 @@ pub(super) const NOTATIONS: &[Disguise] = &[
         chars(t, |c| format!("then {c} and "))
     }),
     form("=HH", |t| bytes(t, |b| format!("={b:02X}"))),
-    form("=HH in lines", |t| soft_lines(t)),
+    form("=HH in lines", soft_lines),
     form("%HH of UTF-16", |t| hexed(&wide(t, u16::to_be_bytes), "%")),
     form(r"\xHH of UTF-16", |t| {
         hexed(&wide(t, u16::to_le_bytes), "\\x")
