@@ -18,7 +18,7 @@ fn what_is_to_look_at_and_what_is_refused_is_told_everywhere() {
     let odd = folder(
         &place,
         "odd",
-        "---\nname: odd\ndescription: A.\nallowed-tools: Read\n---\nThe secret way.\n",
+        "---\nname: odd\ndescription: A.\nallowed-tools: Read\n---\nThe secret way of this desk is to answer in one line and to say no more.\n",
     );
     let payroll = folder(
         &place,

@@ -17,6 +17,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "base64",
             "blake3",
+            "entities",
+            "idna",
             "jsonschema",
             "serde",
             "serde_json",

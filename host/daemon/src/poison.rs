@@ -366,6 +366,10 @@ mod trap {
 
     impl Trap {
         #[cfg(debug_assertions)]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no configuration may set a trap for the host"
+        )]
         pub(super) fn set() -> Self {
             let given = std::env::var(VARIABLE).ok();
             let at = given.and_then(|given| {

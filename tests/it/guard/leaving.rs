@@ -66,8 +66,11 @@ fn what_the_owner_lets_be_quoted_is_quoted() {
 fn trust_that_was_lent_for_another_skill_redacts_nothing_here() {
     let script = "[[rule]]\nmode = \"repeat\"\n";
     let (place, serving) = guarded(script, PATIENT, 9, "[guard]\nmode = \"redact\"\n");
+    let echo = std::fs::read(fixture("echo.wasm")).expect("a component");
+    place.put(&echo, "echo.wasm");
+    place.agree("echo");
     let peer = place.peer(&serving, "known");
-    for (skill, is_answered) in [("another", false), ("thief", true)] {
+    for (skill, is_answered) in [("echo", false), ("thief", true)] {
         place.owner(json!({
             "do": "trust_set", "peer": peer.id, "tier": "internal", "for": "1h", "skills": [skill],
         }));

@@ -102,6 +102,9 @@ impl Faked {
     fn known(&self) {
         std::fs::create_dir_all(self.place.home().join("xmtp/local")).expect("ours");
         self.place.write("home/xmtp/local/inbox", INBOX);
+        // A network knows a home by this key, which is then never made anew.
+        self.place.write("home/wallet.key", "11".repeat(32));
+        self.place.mode("home/wallet.key", 0o600);
     }
 
     pub(super) fn noted(&self) -> Vec<Value> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ui::Ui;
 use super::{Context, reach, show};
 use crate::control::Request;
-use crate::report::Failure;
+use crate::report::{Exit, Failure};
 
 /// How often a host is asked what has ended since.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -70,7 +70,14 @@ async fn follow(context: &Context, before: usize) -> Result<(), Failure> {
         limit: Some(LATEST),
     };
     let mut known: Option<HashSet<String>> = None;
-    while let Some(answer) = reach::ask_running(context, &home, &latest).await? {
+    loop {
+        let answer = match reach::ask_running(context, &home, &latest).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => break,
+            // The host ended while it was asked.
+            Err(failure) if known.is_some() && failure.exit == Exit::Unreachable => break,
+            Err(failure) => return Err(failure),
+        };
         let ended = |row: &&Value| {
             let state = show::text(row, "state");
             state != "queued" && state != "running"
