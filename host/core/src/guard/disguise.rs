@@ -390,9 +390,9 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
         }
     }
     if matches!(path, [] | [Form::Values]) {
-        filler::every_other(text, &mut |text, is_long| {
-            // Numbers of lines, or of places, stand between what is packed, and what is packed is long.
-            let kind = if is_long { Kind::Flat } else { Kind::Leaf };
+        filler::every_other(text, &mut |text, is_packed| {
+            // Numbers of lines, or of places, stand between what is packed.
+            let kind = if is_packed { Kind::Flat } else { Kind::Leaf };
             put(&[Form::Filler, Form::Columns], text, kind);
         });
     }

@@ -11,8 +11,8 @@ const SHARE: usize = 6;
 /// So many words are looked at together, so that what stands before a filled text does not hide it.
 const PAGE: usize = 96;
 
-/// So many bytes a word are more than any language has.
-const LONG: usize = 20;
+/// Words of ASCII that are so long are of no language.
+const LONG: usize = 24;
 
 /// Returns the text without words that stand between all others, or nothing if there are none.
 pub(super) fn without_words(text: &str) -> Option<String> {
@@ -64,7 +64,7 @@ fn fillers<'t>(words: &[&'t str]) -> Vec<&'t str> {
 }
 
 /// Passes on every other word of a text, from the first and from the second on: what is left of a text in which each is followed
-/// by one that says nothing, and whether its words are longer than those of any language.
+/// by one that says nothing, and whether some of its words may be packed.
 pub(super) fn every_other(text: &str, sink: &mut impl FnMut(String, bool)) {
     let mut halves = [
         String::with_capacity(text.len() / 2),
@@ -80,8 +80,10 @@ pub(super) fn every_other(text: &str, sink: &mut impl FnMut(String, bool)) {
     }
     if count >= WORDS {
         for half in halves {
-            let is_long = half.len() > count / 2 * LONG;
-            sink(half, is_long);
+            let words = half.split_ascii_whitespace();
+            let packed = words.filter(|word| word.len() >= LONG && word.is_ascii());
+            let is_packed = packed.take(2).count() == 2;
+            sink(half, is_packed);
         }
     }
 }
