@@ -15,7 +15,7 @@ use crate::config::GuardConfig;
 use crate::store::{BarRow, RejectionRow, ShownRow, Store, StoreError};
 
 /// Texts up to this size are looked at at once; what takes longer goes where it delays nobody.
-const QUICK: usize = 16 << 10;
+const QUICK: usize = 1 << 10;
 
 /// The guard of all skills. Clones share it.
 #[derive(Clone)]

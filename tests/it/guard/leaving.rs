@@ -66,9 +66,8 @@ fn what_the_owner_lets_be_quoted_is_quoted() {
 fn trust_that_was_lent_for_another_skill_redacts_nothing_here() {
     let script = "[[rule]]\nmode = \"repeat\"\n";
     let (place, serving) = guarded(script, PATIENT, 9, "[guard]\nmode = \"redact\"\n");
-    let echo = std::fs::read(fixture("echo.wasm")).expect("a component");
-    place.put(&echo, "echo.wasm");
-    place.agree("echo");
+    place.drop_in("echo.wasm", "echo.wasm");
+    place.wait_for("echo", "exposed");
     let peer = place.peer(&serving, "known");
     for (skill, is_answered) in [("echo", false), ("thief", true)] {
         place.owner(json!({
