@@ -120,7 +120,10 @@ impl<T> Lines<T> {
         let own = requests < bounds.peer_requests && held + bytes <= bounds.peer_bytes.len();
         let all =
             self.requests < bounds.all_requests && self.bytes + bytes <= bounds.all_bytes.len();
-        let strangers = self.untrusted_requests < bounds.all_requests / 8
+        let share = bounds.all_requests / 8;
+        // The last part is for strangers of whom nothing waits: the others cannot keep a new one from being heard.
+        let kept = if requests > 0 { share / 8 } else { 0 };
+        let strangers = self.untrusted_requests < share - kept
             && self.untrusted_bytes + bytes <= bounds.untrusted_bytes.len();
         own && all && (strangers || tier != Tier::Untrusted)
     }

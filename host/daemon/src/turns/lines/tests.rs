@@ -87,6 +87,17 @@ fn strangers_together_have_an_eighth() {
 }
 
 #[test]
+fn a_new_stranger_finds_room_where_others_wait() {
+    let mut lines = Lines::new(bounds());
+    let taken = (0..100)
+        .filter(|_| join(&mut lines, 1, Tier::Untrusted, 0, 1).is_ok())
+        .count();
+    assert!(taken < 10, "{taken}");
+    assert_eq!(join(&mut lines, 2, Tier::Untrusted, 0, 1), Ok(()));
+    assert_eq!(join(&mut lines, 2, Tier::Untrusted, 0, 1), Err(Refused));
+}
+
+#[test]
 fn a_peer_without_a_token_waits_and_others_go_on() {
     let mut lines = Lines::new(bounds());
     join(&mut lines, 1, Tier::Known, 1, 1).expect("room");
