@@ -136,7 +136,7 @@ fn an_answer_to_us_waits_for_no_room_and_no_token() {
         assert_eq!(status["tasks"], json!({ "queued": 44, "running": 0 }));
         place.turned_away("crowded")
     };
-    assert_eq!(full(), 30, "its line is full");
+    assert_eq!(full(), 36, "its line is full");
     std::thread::scope(|scope| {
         let request = json!({ "do": "call", "peer": stranger.id, "skill": "sum", "input": {}, "timeout": "100s" });
         let asked = scope.spawn(|| place.owner(request));
@@ -151,7 +151,7 @@ fn an_answer_to_us_waits_for_no_room_and_no_token() {
             .expect("taken");
         assert_eq!(asked.join().expect("the call ends")["reply"], answer);
     });
-    assert_eq!(full(), 30, "its own requests wait as before");
+    assert_eq!(full(), 36, "its own requests wait as before");
 }
 
 #[test]
