@@ -189,7 +189,7 @@ impl Trust {
     pub fn known(&self, now: Timestamp) -> Vec<PeerId> {
         let peers = self.read();
         let rows = peers.values();
-        rows.filter(|row| sight_of(row, false, now).highest() >= Tier::Known)
+        rows.filter(|row| sight_of(row, false, self.lease_time(row, now)).highest() >= Tier::Known)
             .map(|row| row.peer.clone())
             .collect()
     }

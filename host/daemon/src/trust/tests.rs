@@ -174,6 +174,7 @@ async fn a_clock_that_goes_back_revives_no_lease_and_a_new_one_has_its_own_time(
     assert_eq!(seen(&trust, after(3_000)), Tier::Internal);
     assert_eq!(seen(&trust, after(3_700)), Tier::Untrusted);
     assert_eq!(seen(&trust, now), Tier::Untrusted, "the clock went back");
+    assert!(trust.known(now).is_empty(), "nor is the peer known by it");
     // Ahead by years and back: what is lent from then on ends after its hour, also over a restart.
     seen(&trust, now.after(years));
     let until = lend(&trust, now).await.expect("an end");
