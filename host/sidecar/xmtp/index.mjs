@@ -35,8 +35,9 @@ const CALM = 30_000;
 /** How far these may be ahead of the stream of all, in nanoseconds, and how many ids are known of one peer. */
 const LAG = 600_000_000_000n;
 const IDS = 8_192;
-/** How many new conversations may wait to be looked at, and how long one may take, in milliseconds. */
+/** How many new conversations may wait to be looked at, how many are at a time, and how long one may take, in milliseconds. */
 const FRESH = 1_024;
+const LOOKS = 32;
 const PATIENCE = 5_000;
 /** How many lines go to the log at once; then it is one a second. */
 const NOTES = 200;
@@ -490,15 +491,18 @@ async function set_apart(peer) {
   return apart.has(peer);
 }
 
-/** Conversations that are new, and whether one is looked at. */
+/** Conversations that are new, and how many of them are looked at now. */
 const fresh = [];
-let looking = false;
+let looks = 0;
 
-/** Takes in what a new conversation holds, one at a time. What there is no place for comes by the stream of all. */
+/**
+ * Takes in what a new conversation holds. Many are looked at together, so that one with a single message is done while others
+ * with hundreds are not. What there is no place for comes by the stream of all.
+ */
 async function appeared(dm) {
   if (fresh.push(dm) > FRESH) fresh.shift();
-  if (looking) return;
-  looking = true;
+  if (looks === LOOKS) return;
+  looks += 1;
   while (online && fresh.length > 0) {
     const dm = fresh.shift();
     try {
@@ -510,7 +514,7 @@ async function appeared(dm) {
       note(`a new conversation cannot be looked at yet: ${why(error)}`);
     }
   }
-  looking = false;
+  looks -= 1;
 }
 
 /** Waits for work, but not for long. */
@@ -557,6 +561,24 @@ function peers() {
   return [...peers].filter(is_inbox);
 }
 
+/**
+ * Before the stream of all brings whatever came while we were away: takes in what the named peers have said, then what new
+ * conversations hold, and for a short time at most.
+ */
+async function first_of_all() {
+  const all = peers();
+  for (const peer of all) fall_behind(peer);
+  catch_up();
+  const begun = all.filter((peer) => !given.has(peer) && !named.has(peer));
+  if (begun.length === 0) return;
+  crowd.until = Date.now() + CALM;
+  const looked = async () => {
+    await attend();
+    await Promise.all(begun.map((peer) => appeared(dm_with(peer))));
+  };
+  await Promise.race([looked(), wait(PATIENCE)]);
+}
+
 /** Stays connected. At every start, what the database holds beyond what the host has is handed over first. */
 async function listen() {
   for (let again = false; ; again = true) {
@@ -564,6 +586,10 @@ async function listen() {
     try {
       // Whatever took the connection away may have taken the network's memory too.
       if (again && !(await is_known())) return introduce(false);
+      await library.sync();
+      online = true;
+      say({ is: "online" });
+      await first_of_all();
       const { Dm, Group } = ConversationType;
       streams.push(await follow((take, end) => library.streamAllMessages(take, end, Dm), arrived));
       streams.push(await follow((take, end) => library.stream(take, end, Group), joined));
@@ -571,8 +597,6 @@ async function listen() {
       for (const peer of peers()) fall_behind(peer);
       for (const { conversation } of library.list({ conversationType: Group, consentStates: [ConsentState.Unknown] }))
         guarded(joined, conversation);
-      online = true;
-      say({ is: "online" });
       catch_up();
       await Promise.race(streams.map(({ ended }) => ended));
     } catch (error) {
