@@ -76,7 +76,11 @@ impl Sample {
         let called = built.stage.call(&script, &entry, &input, turn.clone());
         let seen = turn.seen();
         // It was all of its memory, while the model was asked and at the end of its one call.
-        assert!(seen.ends == 1 && seen.waits > 0, "{seen:?}");
+        assert!(
+            seen.ends == 1 && seen.waits > 0,
+            "{seen:?}: {:?}",
+            called.crossed
+        );
         assert!(
             seen.bytes >= called.memory && called.memory > 0,
             "{seen:?} of {}",
