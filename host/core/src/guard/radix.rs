@@ -96,6 +96,14 @@ fn stretch(bytes: &[u8]) -> usize {
     at
 }
 
+/// Returns whether bytes are text from some character of it on, and break off in one at most.
+fn is_plain(bytes: &[u8]) -> bool {
+    let begun = bytes.iter().take(3);
+    let begun = begun.take_while(|byte| *byte & 0xc0 == 0x80).count();
+    let rest = bytes.get(begun..).unwrap_or_default();
+    stretch(rest) + 4 > rest.len()
+}
+
 /// Passes on what bytes are the text of, in bytes or pairs of bytes.
 pub(super) fn texts(bytes: &[u8], sink: &mut impl FnMut(String)) {
     if let Some(text) = readable(bytes) {
