@@ -2,6 +2,7 @@
 //! any alignment, through line breaks and whatever else stands between.
 
 mod base64;
+mod likely;
 mod numerals;
 mod wide;
 
@@ -10,6 +11,7 @@ pub(super) use numerals::numerals;
 
 use super::print::GRAM;
 use base64::hot_parts;
+use likely::is_text;
 
 /// The shortest stretch of decoded bytes that is kept: shorter ones read as text by chance.
 const STRETCH: usize = 16;
@@ -26,10 +28,9 @@ fn readable(bytes: &[u8]) -> Option<String> {
         }
         let rest = bytes.get(at..).unwrap_or_default();
         let len = stretch(rest);
-        if len >= STRETCH {
-            out.push_str(&String::from_utf8_lossy(
-                rest.get(..len).unwrap_or_default(),
-            ));
+        let text = rest.get(..len).unwrap_or_default();
+        if len >= STRETCH && is_text(text) {
+            out.push_str(&String::from_utf8_lossy(text));
             out.push('\n');
         }
         at += len + 1;
@@ -134,18 +135,31 @@ pub(super) fn hex(
             spans.push(span);
         }
     };
-    for (at, word) in words(text) {
-        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+    for Word {
+        at,
+        text: word,
+        kinds: of,
+    } in words(text)
+    {
+        let has_digit = of & DIGIT != 0;
         // A long row of digits is many numbers.
         *numbers += usize::from(has_digit || word.len() == 4) * (1 + word.len() / 4);
-        let digits = ["0x", "0X", "x", "X"]
-            .iter()
-            .find_map(|prefix| word.strip_prefix(prefix))
-            .unwrap_or(word);
+        let prefixes = ["0x", "0X", "x", "X"].iter();
+        // What may be a prefix is none of the digits.
+        let digits = if of & OTHER == 0 {
+            word
+        } else {
+            let mut digits = prefixes.filter_map(|prefix| word.strip_prefix(prefix));
+            digits.next().unwrap_or(word)
+        };
+        let of = if digits.len() < word.len() {
+            kinds(digits)
+        } else {
+            of
+        };
         // Bytes of text have a digit each, so a longer word without one is a word.
         let may_be = digits.len() <= 2 && apart == 0 || has_digit;
-        let rotated = |byte: u8| matches!(byte | 0x20, b'n'..=b's') || byte.is_ascii_hexdigit();
-        if !may_be || !digits.bytes().all(rotated) {
+        if !may_be || of & OTHER != 0 {
             apart += 1;
             if apart > APART {
                 close(span, size);
@@ -159,7 +173,7 @@ pub(super) fn hex(
         }
         size += digits.len();
         span.1 = at + word.len();
-        if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if of & ROTATED == 0 {
             let values = digits.chars().filter_map(|c| c.to_digit(16));
             nibbles.extend(values.map(|digit| digit as u8));
         }
@@ -178,16 +192,70 @@ pub(super) fn hex(
     spans
 }
 
-/// Returns the words of letters and digits of ASCII, and where each stands.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+/// A word of letters and digits of ASCII.
+#[derive(Clone, Copy)]
+struct Word<'t> {
+    at: usize,
+    text: &'t str,
+    /// The kinds of all its letters and digits.
+    kinds: u8,
+}
+
+const DIGIT: u8 = 1;
+/// A letter that is a digit of hexadecimal, or one when it is rotated, or neither.
+const HEX: u8 = 2;
+const ROTATED: u8 = 4;
+const OTHER: u8 = 8;
+
+/// The kind of each byte, or 0 for what is neither letter nor digit.
+const KINDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    #[expect(clippy::indexing_slicing, reason = "both run to 256, at compile time")]
+    while at < 256 {
+        table[at] = match at as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => HEX,
+            b'n'..=b's' | b'N'..=b'S' => ROTATED,
+            b'a'..=b'z' | b'A'..=b'Z' => OTHER,
+            _ => 0,
+        };
+        at += 1;
+    }
+    table
+};
+
+fn kind(byte: u8) -> u8 {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// Returns the kinds of all letters and digits of a word.
+fn kinds(word: &str) -> u8 {
+    word.bytes().fold(0, |kinds, byte| kinds | kind(byte))
+}
+
+/// Returns the words of a text.
+fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = text.as_bytes().get(at..)?;
-        let start = at + rest.iter().position(u8::is_ascii_alphanumeric)?;
-        let word = text.as_bytes().get(start..)?;
-        let len = word.iter().position(|byte| !byte.is_ascii_alphanumeric());
-        at = start + len.unwrap_or(word.len());
-        Some((start, text.get(start..at)?))
+        let start = at + rest.iter().position(|byte| kind(*byte) != 0)?;
+        at = start;
+        let mut kinds = 0;
+        for byte in text.as_bytes().get(start..)? {
+            let kind = kind(*byte);
+            if kind == 0 {
+                break;
+            }
+            kinds |= kind;
+            at += 1;
+        }
+        let text = text.get(start..at)?;
+        Some(Word {
+            at: start,
+            text,
+            kinds,
+        })
     })
 }
 
@@ -210,7 +278,7 @@ mod tests {
         let (mut out, mut at) = (String::new(), 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let len = stretch(rest);
-            if len >= STRETCH {
+            if len >= STRETCH && is_text(&rest[..len]) {
                 out.push_str(&String::from_utf8_lossy(&rest[..len]));
                 out.push('\n');
             }
@@ -280,6 +348,29 @@ mod tests {
                 .collect(),
         ] {
             found(&text, |text, mut sink| numerals(text, &mut sink));
+        }
+    }
+
+    #[test]
+    fn honest_identifiers_prices_and_dates_give_nothing() {
+        let rows: [fn(usize) -> String; 4] = [
+            |n| format!("| 12.50 | 2024-01-02 | A1B2 | {n} |\n"),
+            |n| {
+                format!(
+                    "let value_{} = parse(&bytes[0x1f..])?; // 100%\n",
+                    640 + 7 * n
+                )
+            },
+            |n| format!("https://docs.aws.amazon.com/AWSEC2/latest/v{n}/Event-Windows.html#S3\n"),
+            |n| format!("{{\"id\": {n}, \"score\": 0.5, \"date\": \"2024-05-06\"}},\n"),
+        ];
+        for row in rows {
+            let text: String = (0..80).map(row).collect();
+            let mut texts = Vec::new();
+            base64(&text, &mut |text| texts.push(text));
+            hex(&text, &mut 0, &mut |text| texts.push(text));
+            numerals(&text, &mut |text| texts.push(text));
+            assert!(texts.is_empty(), "{text}: {texts:?}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use unicode_normalization::char::canonical_combining_class;
 
-use super::{GRAM, texts, words};
+use super::likely::is_text_of_numbers;
+use super::{DIGIT, GRAM, HEX, Word, texts, words};
 
 /// A number as it is written.
 struct Number<'t> {
@@ -35,10 +36,12 @@ const ROW: usize = 40;
 pub(in crate::guard) fn numerals(text: &str, sink: &mut impl FnMut(String)) {
     let mut numbers = Vec::new();
     let mut rows = String::new();
-    for (at, word) in words(text) {
-        if word.len() >= ROW && word.bytes().all(|byte| byte.is_ascii_digit()) {
-            rows.push_str(word);
-        } else if let Some(number) = number(text, at, word) {
+    for word in words(text) {
+        if word.kinds == DIGIT && word.text.len() >= ROW {
+            rows.push_str(word.text);
+        } else if may_be(word)
+            && let Some(number) = number(text, word.at, word.text)
+        {
             numbers.push(number);
         }
     }
@@ -58,6 +61,13 @@ pub(in crate::guard) fn numerals(text: &str, sink: &mut impl FnMut(String)) {
         spelt(&numbers.iter().filter_map(signed).collect::<Vec<_>>(), sink);
     }
     unbroken(&rows, sink);
+}
+
+/// Returns whether a word may be a number, by what is cheap to know: most words are not.
+fn may_be(word: Word<'_>) -> bool {
+    word.kinds & DIGIT != 0 || word.kinds == HEX || {
+        word.text.starts_with(['u', 'U', 'x']) || word.text.ends_with(['u', 'U'])
+    }
 }
 
 fn number<'t>(text: &str, at: usize, word: &'t str) -> Option<Number<'t>> {
@@ -104,6 +114,28 @@ fn spelt(values: &[u32], sink: &mut impl FnMut(String)) {
     if values.len() < GRAM {
         return;
     }
+    if is_text_of_numbers(values) {
+        characters(values, sink);
+    }
+    let bytes: Vec<u8> = values
+        .iter()
+        .filter_map(|value| u8::try_from(*value).ok())
+        .collect();
+    if bytes.iter().any(|byte| *byte >= 0x80 || *byte < 9) {
+        texts(&bytes, sink);
+    }
+    let letters = values.iter().filter(|value| (1..=26).contains(*value));
+    if letters.clone().count() * 10 >= values.len() * 9 {
+        sink(
+            letters
+                .filter_map(|value| char::from_u32(0x60 + value))
+                .collect(),
+        );
+    }
+}
+
+/// Passes on what numbers spell as characters.
+fn characters(values: &[u32], sink: &mut impl FnMut(String)) {
     let units = values.iter().flat_map(|value| {
         // A unit of UTF-16 stands for itself until it meets its other half.
         let mut room = [0; 2];
@@ -127,21 +159,6 @@ fn spelt(values: &[u32], sink: &mut impl FnMut(String)) {
     };
     if text.chars().filter(is_letter).count() * 2 >= values.len() {
         sink(text);
-    }
-    let bytes: Vec<u8> = values
-        .iter()
-        .filter_map(|value| u8::try_from(*value).ok())
-        .collect();
-    if bytes.iter().any(|byte| *byte >= 0x80 || *byte < 9) {
-        texts(&bytes, sink);
-    }
-    let letters = values.iter().filter(|value| (1..=26).contains(*value));
-    if letters.clone().count() * 10 >= values.len() * 9 {
-        sink(
-            letters
-                .filter_map(|value| char::from_u32(0x60 + value))
-                .collect(),
-        );
     }
 }
 

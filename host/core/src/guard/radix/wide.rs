@@ -1,19 +1,22 @@
 //! Text of two bytes a character, in either order and from any byte on.
 
+use super::likely::is_text_of_units;
 use super::{GRAM, is_plain};
 
 /// The shortest stretch of characters that is kept: shorter ones read as text by chance.
 const STRETCH: usize = 10;
 
 /// What no text is of.
-const NONE: u8 = 0;
-/// Latin letters, marks and blanks: they stand in texts of every script.
-const ANY: u8 = 1;
+pub(super) const NONE: u8 = 0;
+/// Letters of ASCII, marks and blanks: they stand in texts of every script.
+pub(super) const ANY: u8 = 1;
 /// Some of what begins with this byte is text.
 const SOME: u8 = 2;
 const HAN: u8 = 3;
 const HANGUL: u8 = 4;
 const GREEK: u8 = 5;
+/// Letters with marks. Most of the letters around them have none.
+const LATIN: u8 = 6;
 /// The other scripts, each by the byte that its letters begin with.
 const OTHERS: u8 = 0x10;
 
@@ -25,12 +28,12 @@ const SCRIPTS: [u8; 256] = {
     while at < 256 {
         let high = at as u8;
         table[at] = match high {
-            0x01 | 0x1e => ANY,
-            0x00 | 0x02 | 0x03 | 0x20 | 0x31 | 0xd7 | 0xff => SOME,
+            0x01 | 0x1e => LATIN,
+            0x00 | 0x02 | 0x03 | 0x10 | 0x20 | 0x31 | 0xd7 | 0xff => SOME,
             0x1f => GREEK,
             0x30 | 0x4e..=0x9f => HAN,
             0x11 | 0xac..=0xd6 => HANGUL,
-            0x04..=0x07 | 0x09..=0x0e | 0x10 => OTHERS + high,
+            0x04..=0x07 | 0x09..=0x0e => OTHERS + high,
             _ => NONE,
         };
         at += 1;
@@ -43,10 +46,12 @@ fn script_of_high(high: u8) -> u8 {
 }
 
 /// Returns the script that a unit is of.
-fn script(high: u8, low: u8) -> u8 {
+pub(super) fn script(high: u8, low: u8) -> u8 {
     match script_of_high(high) {
         SOME => match (high, low) {
-            (0, 9 | 10 | 13 | 0x20..=0x7e | 0xa0..) | (2, ..=0x4f) | (0x20, ..=0x6f) => ANY,
+            (0, 9 | 10 | 13 | 0x20..=0x7e | 0xa0..) | (0x20, ..=0x6f) => ANY,
+            (2, ..=0x4f) => LATIN,
+            (0x10, 0xa0..) => OTHERS + high,
             (3, 0x70..) => GREEK,
             (0x31, ..=0x2f) | (0xff, ..=0xef) => HAN,
             (0x31, ..=0x8f) | (0xd7, ..=0xa3) => HANGUL,
@@ -123,10 +128,16 @@ fn stretches(
         let own = bytes.get(from..from + 2 * len).unwrap_or_default();
         if len >= STRETCH && !is_plain(own) {
             let units = (start..at).step_by(2).filter_map(unit);
-            let units = units.map(|(high, low)| u16::from_be_bytes([high, low]));
-            out.extend(char::decode_utf16(units).map(|c| c.unwrap_or(' ')));
-            out.push('\n');
-            count += len;
+            let units: Vec<u16> = units
+                .map(|(high, low)| u16::from_be_bytes([high, low]))
+                .collect();
+            let letters = units.iter().filter(|unit| matches!(unit, 0x41..=0x7a));
+            let is_one = of > ANY && of != LATIN || letters.count() * 2 >= len;
+            if is_one && is_text_of_units(&units) {
+                out.extend(char::decode_utf16(units).map(|c| c.unwrap_or(' ')));
+                out.push('\n');
+                count += len;
+            }
         }
         (start, of) = if here == NONE {
             (at + 2, ANY)
