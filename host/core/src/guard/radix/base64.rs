@@ -62,8 +62,11 @@ pub(in crate::guard) fn base64(text: &str, sink: &mut impl FnMut(String)) -> Vec
         &[false]
     };
     for url in alphabets.iter().filter(|_| !parts.is_empty()) {
-        let rows: Vec<Vec<u8>> = parts
+        // What has no marks of the other alphabet was read already.
+        let own = parts
             .iter()
+            .filter(|part| !url || part.contains(['-', '_']));
+        let rows: Vec<Vec<u8>> = own
             .map(|part| {
                 let symbols = part.bytes().map(|byte| symbol(byte, *url));
                 symbols.filter(|value| *value != PAUSE).collect()
@@ -116,44 +119,45 @@ fn longest(parts: &[&str]) -> Vec<u8> {
 /// The last letters of a text, and how many of them are of which kind.
 #[derive(Default)]
 struct Letters {
-    last: [Letter; BLOCK],
+    /// Where they stand.
+    last: [usize; BLOCK],
     count: usize,
-    hot: usize,
-    capitals: usize,
-    changes: usize,
+    hot: Count,
+    capitals: Count,
+    /// Those of another kind than the one before.
+    changes: Count,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Letter {
-    at: usize,
-    hot: bool,
-    capital: bool,
-    /// Whether it is of another kind than the one before.
-    changes: bool,
+/// Which of the last [`BLOCK`] letters are of a kind, a bit each, and how many are.
+#[derive(Default)]
+struct Count {
+    bits: u32,
+    sum: usize,
+}
+
+impl Count {
+    fn take(&mut self, is: bool) {
+        self.sum = self.sum + usize::from(is) - (self.bits >> (BLOCK - 1)) as usize;
+        self.bits = self.bits << 1 | u32::from(is);
+    }
 }
 
 impl Letters {
     /// Takes a letter in and lets the oldest one go. Returns where those start that are left, if they may be base64.
     fn take(&mut self, at: usize, byte: u8, before: u8) -> Option<usize> {
         let kind = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_digit());
-        let letter = Letter {
-            at,
-            hot: !byte.is_ascii_lowercase(),
-            capital: byte.is_ascii_uppercase(),
-            changes: kind(byte) != kind(before),
-        };
-        let slot = self.last.get_mut(self.count % BLOCK)?;
-        let leaves = std::mem::replace(slot, letter);
+        *self.last.get_mut(self.count % BLOCK)? = at;
         self.count += 1;
-        self.hot = self.hot + usize::from(letter.hot) - usize::from(leaves.hot);
-        self.capitals = self.capitals + usize::from(letter.capital) - usize::from(leaves.capital);
-        self.changes = self.changes + usize::from(letter.changes) - usize::from(leaves.changes);
-        let very = self.hot >= VERY_HOT && self.capitals >= MANY_CAPITALS;
-        let changes = self.changes >= CHANGES || very && self.changes >= FEW_CHANGES;
-        if self.hot < HOT || self.capitals < CAPITALS || !changes {
+        self.hot.take(!byte.is_ascii_lowercase());
+        self.capitals.take(byte.is_ascii_uppercase());
+        self.changes.take(kind(byte) != kind(before));
+        let (hot, capitals, changes) = (self.hot.sum, self.capitals.sum, self.changes.sum);
+        let very = hot >= VERY_HOT && capitals >= MANY_CAPITALS;
+        let changes = changes >= CHANGES || very && changes >= FEW_CHANGES;
+        if hot < HOT || capitals < CAPITALS || !changes {
             return None;
         }
-        self.last.get(self.count % BLOCK).map(|letter| letter.at)
+        self.last.get(self.count % BLOCK).copied()
     }
 }
 
@@ -163,15 +167,19 @@ const CHUNK: usize = 64;
 /// Returns which parts of a text may be base64, with some of what is around them.
 pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    let hot = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let hot = |byte: &u8| u8::from(byte.is_ascii_uppercase() | byte.is_ascii_digit());
+    // A count that fits into a byte is one that many bytes take part in at once.
     let chunks = text.as_bytes().chunks(CHUNK);
-    let counts: Vec<usize> = chunks
-        .map(|chunk| chunk.iter().filter(hot).count())
+    let counts: Vec<u8> = chunks
+        .map(|chunk| chunk.iter().map(hot).sum::<u8>())
         .collect();
     let mut chunk = 0;
     while chunk < counts.len() {
         // The letters of a block, and something between them, lie in three of these.
-        let warm = |from: usize| counts.iter().skip(from).take(3).sum::<usize>() >= HOT;
+        let warm = |from: usize| {
+            let near = counts.iter().skip(from).take(3);
+            near.map(|count| usize::from(*count)).sum::<usize>() >= HOT
+        };
         if !warm(chunk) {
             chunk += 1;
             continue;
