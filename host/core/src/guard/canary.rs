@@ -101,13 +101,21 @@ pub(super) fn seen<'i>(canaries: &'i [Canary], codes: &[u16]) -> Vec<(&'i Canary
     if canaries.is_empty() {
         return found;
     }
+    let ways = || {
+        let each = |canary: &'i Canary| canary.ways.iter().map(move |way| (canary, way));
+        canaries.iter().flat_map(each)
+    };
+    // Most hashes are of no mark.
+    let bit = |hash: u64| 1_u64 << (hash >> 58);
+    let sieve = ways().fold(0, |sieve, (_, (key, ..))| sieve | bit(*key));
     each_gram(codes, LEAST, |end, hash| {
-        for canary in canaries {
-            for (key, mark, forms) in &canary.ways {
-                let rest = codes.get(end - LEAST..).unwrap_or_default();
-                if *key == hash && rest.starts_with(mark) {
-                    found.push((canary, forms.as_slice()));
-                }
+        if sieve & bit(hash) == 0 {
+            return;
+        }
+        for (canary, (key, mark, forms)) in ways() {
+            let rest = codes.get(end - LEAST..).unwrap_or_default();
+            if *key == hash && rest.starts_with(mark) {
+                found.push((canary, forms.as_slice()));
             }
         }
     });

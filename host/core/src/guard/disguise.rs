@@ -35,6 +35,9 @@ enum Kind {
     Read,
     /// The text, and what is encoded in it: its structure is off.
     Flat,
+    /// The text, and what is packed in it as a whole: fields put together. Whatever else there is to take off is taken off
+    /// before lines are cut into fields.
+    Fields,
     /// The text: what lies below lies below the text above it too.
     Leaf,
 }
@@ -88,15 +91,18 @@ pub(super) fn each(text: &str, mut look: impl FnMut(&str, &[Form])) -> bool {
         if node.kind != Kind::Read {
             look(&node.text, &node.path);
         }
-        let is_flat = node.kind == Kind::Flat;
-        let is_worth = match node.kind {
-            Kind::Open | Kind::Read => true,
+        if node.path.len() >= DEPTH {
+            continue;
+        }
+        let mut push = |node| line.push(node);
+        match node.kind {
+            Kind::Open | Kind::Read => below(&node.text, &node.path, false, &mut push),
             // What is encoded has marks, digits, capitals, or characters beyond ASCII.
-            Kind::Flat => !node.text.is_ascii() || radix::may_be_packed(&node.text),
-            Kind::Leaf => false,
-        };
-        if node.path.len() < DEPTH && is_worth {
-            below(&node.text, &node.path, is_flat, &mut |node| line.push(node));
+            Kind::Flat if !node.text.is_ascii() || radix::may_be_packed(&node.text) => {
+                below(&node.text, &node.path, true, &mut push);
+            }
+            Kind::Fields => packed(&node.text, &node.path, &mut push),
+            Kind::Flat | Kind::Leaf => {}
         }
     }
     line.is_whole
@@ -143,57 +149,47 @@ struct Signs {
     hidden: usize,
 }
 
-/// What each byte is to a text: nothing, a letter, a digit, or worth a note.
-const KINDS: [u8; 256] = {
-    let mut kinds = [NONE; 256];
-    let mut at = 0;
-    #[expect(clippy::indexing_slicing, reason = "both run to 256, at compile time")]
-    while at < 256 {
-        let byte = at as u8;
-        kinds[at] = match byte {
-            b'0'..=b'9' => DIGIT,
-            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
-            b'\\' | b'%' | b'&' | b'=' | b'+' | b'<' | b'>' | 0xc0.. => NOTED,
-            _ => NONE,
-        };
-        at += 1;
-    }
-    kinds
-};
-const NONE: u8 = 0;
-const LETTER: u8 = 1;
-const DIGIT: u8 = 2;
-const NOTED: u8 = 3;
+/// So many bytes are looked at together.
+const CHUNK: usize = 64;
+
+/// Returns whether a byte is worth a note.
+const fn is_noted(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'\\' | b'%' | b'&' | b'=' | b'+' | b'<' | b'>' | 0xc0..
+    )
+}
 
 impl Signs {
     fn of(text: &str) -> Self {
         let mut signs = Self::default();
         let bytes = text.as_bytes();
-        // Where the last digits stand.
-        let (mut last, mut digits) = ([0_usize; DIGITS], 0_usize);
-        let (mut before, mut pending, mut word) = (false, 0, 0);
-        for (at, byte) in bytes.iter().enumerate() {
-            let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(NONE);
-            let is = kind == LETTER || kind == DIGIT;
-            word = if is { word + 1 } else { 0 };
-            signs.hyphened |= word == words::LONG;
-            signs.alphanumerics += usize::from(is);
-            signs.lone += pending & usize::from(!is);
-            pending = usize::from(is && !before);
-            before = is;
-            if kind == DIGIT {
-                if let Some(slot) = last.get_mut(digits % DIGITS) {
-                    signs.crowded |= digits >= DIGITS && at - *slot <= CROWD;
-                    *slot = at;
+        // How many digits the last chunks have.
+        let mut digits = [0; CROWD / CHUNK + 1];
+        for (number, chunk) in bytes.chunks(CHUNK).enumerate() {
+            let here = chunk.iter().map(|byte| u8::from(byte.is_ascii_digit()));
+            digits.rotate_left(1);
+            if let Some(last) = digits.last_mut() {
+                *last = usize::from(here.sum::<u8>());
+            }
+            signs.crowded |= digits.iter().sum::<usize>() > DIGITS;
+            // Asked without a branch for each byte.
+            if !chunk.iter().fold(false, |any, byte| any | is_noted(*byte)) {
+                continue;
+            }
+            for (at, byte) in (number * CHUNK..).zip(chunk) {
+                if is_noted(*byte) {
+                    let beside =
+                        |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(0);
+                    signs.note(at, *byte, beside(at.checked_sub(1)), beside(Some(at + 1)));
                 }
-                digits += 1;
-            } else if kind == NOTED {
-                let beside =
-                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(0);
-                signs.note(at, *byte, beside(at.checked_sub(1)), beside(Some(at + 1)));
             }
         }
-        signs.lone += pending;
+        for word in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
+            signs.alphanumerics += word.len();
+            signs.lone += usize::from(word.len() == 1);
+            signs.hyphened |= word.len() >= words::LONG;
+        }
         signs
     }
 
@@ -269,6 +265,23 @@ impl Plan {
     }
 }
 
+/// Passes on what is packed in fields.
+fn packed(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
+    let mut put = |form: Form, text: String| {
+        let path = [path, &[form]].concat();
+        sink(Node {
+            text,
+            path,
+            kind: Kind::Flat,
+        });
+    };
+    radix::base64(text, &mut |text| put(Form::Base64, text));
+    if Signs::of(text).crowded {
+        radix::hex(text, &mut 0, &mut |text| put(Form::Hex, text));
+        radix::numerals(text, &mut |text| put(Form::Numerals, text));
+    }
+}
+
 /// Passes on what lies one layer below a text.
 fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) {
     let signs = Signs::of(text);
@@ -285,7 +298,11 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
     };
     if plan.opened {
         let is_document = structure::is_document(text);
-        let kind = if is_document { Kind::Open } else { Kind::Flat };
+        let kind = if is_document {
+            Kind::Open
+        } else {
+            Kind::Fields
+        };
         let strings = if is_document {
             Some(structure::strings(text))
         } else if is_flat {
@@ -296,7 +313,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
         if let Some(strings) = strings {
             let is_read = strings.is_read && signs.escapes.is_empty();
             let first = if is_read { Kind::Read } else { kind };
-            let columns = strings.columns.into_iter().map(|text| (text, Kind::Flat));
+            let columns = strings.columns.into_iter().map(|text| (text, Kind::Fields));
             for (text, kind) in iter::once((strings.values, first)).chain(columns) {
                 let text = escape::backslashes(&text).unwrap_or(text);
                 put(&[Form::Values], text, kind);
@@ -316,7 +333,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
                 Vec::new()
             };
             for column in structure::columns(text).into_iter().chain(elements) {
-                put(&[Form::Columns], column, Kind::Flat);
+                put(&[Form::Columns], column, Kind::Fields);
             }
         }
     }
@@ -392,7 +409,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
     if matches!(path, [] | [Form::Values]) {
         filler::every_other(text, &mut |text, is_packed| {
             // Numbers of lines, or of places, stand between what is packed.
-            let kind = if is_packed { Kind::Flat } else { Kind::Leaf };
+            let kind = if is_packed { Kind::Fields } else { Kind::Leaf };
             put(&[Form::Filler, Form::Columns], text, kind);
         });
     }

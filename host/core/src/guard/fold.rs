@@ -84,40 +84,42 @@ pub(super) fn plain(text: &str, look: Look, mut sink: impl FnMut(usize, u16)) {
 
 /// Returns the codes of a text as they are compared.
 pub(super) fn codes(text: &str, look: Look) -> Vec<u16> {
+    all_codes(text, look, &ALIKE)
+}
+
+/// Returns the codes of a text with digits as they are written.
+pub(super) fn plain_codes(text: &str, look: Look) -> Vec<u16> {
+    all_codes(text, look, &PLAIN)
+}
+
+/// Returns the codes of a text without its digits.
+pub(super) fn letters(text: &str, look: Look) -> Vec<u16> {
+    let plain = plain_codes(text, look).into_iter();
+    plain.filter(|code| !is_digit(*code)).map(alike).collect()
+}
+
+/// Codes beyond ASCII stand for themselves in both tables.
+fn all_codes(text: &str, look: Look, table: &[u8; 128]) -> Vec<u16> {
     if text.is_ascii() {
-        return plain_codes(text.as_bytes());
+        return ascii_codes(text.as_bytes(), table);
     }
     let mut out = Vec::with_capacity(text.len());
-    walk(text, look, &ALIKE, &mut |_, code| {
-        // Codes beyond ASCII stand for themselves in both tables.
-        out.push(code);
-    });
+    walk(text, look, table, &mut |_, code| out.push(code));
     out
 }
 
 /// Returns the codes of ASCII without asking for each byte whether it has one.
-fn plain_codes(bytes: &[u8]) -> Vec<u16> {
+fn ascii_codes(bytes: &[u8], table: &[u8; 128]) -> Vec<u16> {
     let mut out = vec![0; bytes.len()];
     let mut count = 0;
     for byte in bytes {
-        let code = ALIKE.get(usize::from(*byte)).copied().unwrap_or(0);
+        let code = table.get(usize::from(*byte)).copied().unwrap_or(0);
         if let Some(slot) = out.get_mut(count) {
             *slot = u16::from(code);
         }
         count += usize::from(code != 0);
     }
     out.truncate(count);
-    out
-}
-
-/// Returns the codes of a text without its digits.
-pub(super) fn letters(text: &str, look: Look) -> Vec<u16> {
-    let mut out = Vec::with_capacity(text.len());
-    plain(text, look, |_, code| {
-        if !is_digit(code) {
-            out.push(alike(code));
-        }
-    });
     out
 }
 

@@ -53,6 +53,21 @@ pub(super) fn crowds(marks: &[usize], within: usize) -> Vec<(usize, usize)> {
         .collect()
 }
 
+/// Returns what lies around bytes of one kind, as [`around`] does.
+pub(super) fn around_bytes(text: &str, is_mark: impl Fn(u8) -> bool) -> Option<String> {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        if !is_mark(byte) {
+            continue;
+        }
+        match spans.last_mut() {
+            Some(last) if at - last.1 <= 2 * AROUND => last.1 = at,
+            _ => spans.push((at, at)),
+        }
+    }
+    around(text, &spans)
+}
+
 /// Returns places as parts of no length, in the order of the text.
 pub(super) fn points(places: &[usize]) -> Vec<(usize, usize)> {
     places.iter().map(|at| (*at, *at)).collect()

@@ -42,16 +42,19 @@ impl Rolling {
 #[inline]
 pub(super) fn each_gram(codes: &[u16], width: usize, mut sink: impl FnMut(usize, u64)) {
     let mut rolling = Rolling::new(width);
-    let (head, tail) = codes.split_at_checked(width).unwrap_or((codes, &[]));
-    let mut last = 0;
+    let Some((head, tail)) = width
+        .checked_sub(1)
+        .and_then(|before| codes.split_at_checked(before))
+    else {
+        return;
+    };
     for &code in head {
-        last = rolling.roll(code, 0);
+        rolling.roll(code, 0);
     }
-    if head.len() == width && width > 0 {
-        sink(width, last);
-    }
-    for (at, (&comes, &leaves)) in tail.iter().zip(codes).enumerate() {
-        sink(width + at + 1, rolling.roll(comes, leaves));
+    let mut leaves = 0;
+    for (at, (&comes, &first)) in tail.iter().zip(codes).enumerate() {
+        sink(width + at, rolling.roll(comes, leaves));
+        leaves = first;
     }
 }
 
@@ -101,7 +104,7 @@ pub(super) struct Table {
     /// Where the spots start whose hashes begin with the same bits.
     starts: Vec<u32>,
     shift: u32,
-    /// One bit for many hashes: most pieces of most texts end here.
+    /// A Bloom filter of the hashes, with two bits in one word for each: most pieces of most texts end here.
     sieve: Vec<u64>,
 }
 
@@ -125,11 +128,13 @@ impl Table {
             sum += *start;
             *start = sum;
         }
-        let mut sieve = vec![0_u64; (spots.len() * 16).next_power_of_two().max(64) / 64];
+        let mut hashes: Vec<u64> = spots.iter().map(|spot| spot.hash).collect();
+        hashes.dedup();
+        let mut sieve = vec![0_u64; (hashes.len() * 8).next_power_of_two().max(64) / 64];
         let words = sieve.len() as u64;
-        for spot in &spots {
-            if let Some(word) = sieve.get_mut(((spot.hash >> 6) & (words - 1)) as usize) {
-                *word |= 1 << (spot.hash & 63);
+        for hash in hashes {
+            if let Some(word) = sieve.get_mut(((hash >> 12) & (words - 1)) as usize) {
+                *word |= marks(hash);
             }
         }
         Self {
@@ -144,13 +149,15 @@ impl Table {
     #[inline]
     pub(super) fn find(&self, hash: u64) -> &[Spot] {
         let mask = (self.sieve.len() as u64).wrapping_sub(1);
-        let word = self.sieve.get(((hash >> 6) & mask) as usize).copied();
-        if word.unwrap_or(0) & (1 << (hash & 63)) == 0 {
+        let word = self.sieve.get(((hash >> 12) & mask) as usize).copied();
+        let marks = marks(hash);
+        if word.unwrap_or(0) & marks != marks {
             return &[];
         }
         self.look_up(hash)
     }
 
+    #[cold]
     fn look_up(&self, hash: u64) -> &[Spot] {
         let bucket = (hash >> self.shift) as usize;
         let start = self.starts.get(bucket).copied().unwrap_or(0) as usize;
@@ -165,6 +172,12 @@ impl Table {
         let count = spots.partition_point(|spot| spot.hash == hash);
         spots.get(..count).unwrap_or_default()
     }
+}
+
+/// The bits of a hash in its word of the sieve.
+#[inline]
+const fn marks(hash: u64) -> u64 {
+    1 << (hash & 63) | 1 << (hash >> 6 & 63)
 }
 
 #[cfg(test)]

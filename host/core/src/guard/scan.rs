@@ -5,9 +5,9 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use super::fold::{Look, codes, letters};
+use super::fold::{Look, alike, codes, is_digit, letters, plain_codes};
 use super::index::{Index, Reading, Text};
-use super::near::{around, points};
+use super::near::around_bytes;
 use super::print::{GRAM, each_gram};
 use super::stretch::Place;
 use super::{Form, LONGEST, Leak, Shown, Sighting, What, canary};
@@ -17,47 +17,6 @@ const FOLLOWED: usize = 4_000_000;
 
 /// How much more than a run is taken to be out where it breaks off early.
 const WORD: usize = 12;
-
-/// One way of reading a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct View {
-    look: Look,
-    digits: bool,
-}
-
-const VIEWS: [View; 4] = [
-    View {
-        look: Look::Alike,
-        digits: true,
-    },
-    View {
-        look: Look::Alike,
-        digits: false,
-    },
-    View {
-        look: Look::Own,
-        digits: true,
-    },
-    View {
-        look: Look::Own,
-        digits: false,
-    },
-];
-
-impl View {
-    fn codes(self, text: &str) -> Vec<u16> {
-        if self.digits {
-            codes(text, self.look)
-        } else {
-            letters(text, self.look)
-        }
-    }
-
-    /// Returns whether this way tells more than the first one.
-    fn is_needed(self, index: &Index, text: &str) -> bool {
-        self.look == Look::Alike || (index.own_letters && !text.is_ascii())
-    }
-}
 
 /// What the caller said itself, looked for when it first matters.
 pub(super) struct Known<'a> {
@@ -163,32 +122,39 @@ impl<'a> Found<'a> {
 
     /// Reads a text in every way there is.
     pub(super) fn look(&mut self, text: &str, path: &[Form]) {
-        let digits = text.bytes().enumerate();
-        let digits = digits.filter(|(_, byte)| byte.is_ascii_digit());
-        let digits: Vec<usize> = digits.map(|(at, _)| at).collect();
         // Where no digit is, digits make no difference, and there is no mark.
-        let numbers = around(text, &points(&digits));
-        for view in VIEWS {
-            let text = if view.digits {
-                Some(text)
-            } else {
-                numbers.as_deref()
-            };
-            let Some(text) = text.filter(|text| view.is_needed(self.index, text)) else {
+        let numbers = around_bytes(text, |byte| byte.is_ascii_digit());
+        let is_own = self.index.own_letters && !text.is_ascii();
+        for look in [Look::Alike, Look::Own] {
+            if look == Look::Own && !is_own {
+                continue;
+            }
+            self.search(&codes(text, look), path);
+            let Some(numbers) = &numbers else {
                 continue;
             };
-            let codes = view.codes(text);
-            for run in runs(self.index, &codes, &mut self.followed) {
-                self.note(&run, path);
-            }
-            if self.followed >= FOLLOWED {
-                self.leak(Leak::unsearchable());
+            let plain = plain_codes(numbers, look);
+            let letters = plain.iter().filter(|code| !is_digit(**code));
+            let letters: Vec<u16> = letters.map(|code| alike(*code)).collect();
+            self.search(&letters, path);
+            if look == Look::Alike && !self.index.canaries.is_empty() {
+                let codes: Vec<u16> = plain.iter().map(|code| alike(*code)).collect();
+                self.look_for_marks(&codes, path);
             }
         }
-        let Some(numbers) = numbers.filter(|_| !self.index.canaries.is_empty()) else {
-            return;
-        };
-        for (canary, forms) in canary::seen(&self.index.canaries, &codes(&numbers, Look::Alike)) {
+    }
+
+    fn search(&mut self, codes: &[u16], path: &[Form]) {
+        for run in runs(self.index, codes, &mut self.followed) {
+            self.note(&run, path);
+        }
+        if self.followed >= FOLLOWED {
+            self.leak(Leak::unsearchable());
+        }
+    }
+
+    fn look_for_marks(&mut self, codes: &[u16], path: &[Form]) {
+        for (canary, forms) in canary::seen(&self.index.canaries, codes) {
             if !canary.is_said_by(self.known.input) {
                 self.leak(Leak {
                     slot: canary.slot.to_string(),
