@@ -265,21 +265,30 @@ impl Plan {
     }
 }
 
-/// Passes on what is packed in fields.
+/// Passes on what is packed in fields, and every other one of quoted ones.
 fn packed(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
-    let mut put = |form: Form, text: String| {
-        let path = [path, &[form]].concat();
-        sink(Node {
-            text,
-            path,
-            kind: Kind::Flat,
-        });
+    let mut put = |forms: &[Form], text: String, kind: Kind| {
+        let path = [path, forms].concat();
+        sink(Node { text, path, kind });
     };
+    if matches!(path, [Form::Values]) {
+        every_other(text, &mut put);
+    }
+    let mut put = |form: Form, text: String| put(&[form], text, Kind::Flat);
     radix::base64(text, &mut |text| put(Form::Base64, text));
     if Signs::of(text).crowded {
         radix::hex(text, &mut 0, &mut |text| put(Form::Hex, text));
         radix::numerals(text, &mut |text| put(Form::Numerals, text));
     }
+}
+
+/// Passes on every other word, and whether anything may be packed in them.
+fn every_other(text: &str, put: &mut impl FnMut(&[Form], String, Kind)) {
+    filler::every_other(text, &mut |text, is_packed| {
+        // Numbers of lines, or of places, stand between what is packed.
+        let kind = if is_packed { Kind::Fields } else { Kind::Leaf };
+        put(&[Form::Filler, Form::Columns], text, kind);
+    });
 }
 
 /// Passes on what lies one layer below a text.
@@ -407,11 +416,7 @@ fn below(text: &str, path: &[Form], is_flat: bool, sink: &mut impl FnMut(Node)) 
         }
     }
     if matches!(path, [] | [Form::Values]) {
-        filler::every_other(text, &mut |text, is_packed| {
-            // Numbers of lines, or of places, stand between what is packed.
-            let kind = if is_packed { Kind::Fields } else { Kind::Leaf };
-            put(&[Form::Filler, Form::Columns], text, kind);
-        });
+        every_other(text, &mut put);
     }
     // Characters with something between them are read as they are; what is encoded that way is not.
     if signs.lone * 2 > signs.alphanumerics && signs.escapes.len() + signs.tags > 0 {

@@ -161,40 +161,47 @@ impl Letters {
     }
 }
 
-/// How many bytes are counted together, before letters are looked at one by one.
-const CHUNK: usize = 64;
+/// How many bytes are counted together, before letters are looked at one by one, and over how many of these a block may be spread.
+const CHUNK: usize = 16;
+const CHUNKS: usize = 12;
 
 /// Returns which parts of a text may be base64, with some of what is around them.
 pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    let hot = |byte: &u8| u8::from(byte.is_ascii_uppercase() | byte.is_ascii_digit());
-    // A count that fits into a byte is one that many bytes take part in at once.
-    let chunks = text.as_bytes().chunks(CHUNK);
-    let counts: Vec<u8> = chunks
-        .map(|chunk| chunk.iter().map(hot).sum::<u8>())
-        .collect();
-    let mut chunk = 0;
-    while chunk < counts.len() {
-        // The letters of a block, and something between them, lie in three of these.
-        let warm = |from: usize| {
-            let near = counts.iter().skip(from).take(3);
-            near.map(|count| usize::from(*count)).sum::<usize>() >= HOT
-        };
-        if !warm(chunk) {
-            chunk += 1;
-            continue;
+    // Counts that fit into a byte are ones that many bytes take part in at once.
+    let counts = text.as_bytes().chunks(CHUNK).map(|chunk| {
+        let hot = |byte: &u8| u8::from(byte.is_ascii_uppercase() | byte.is_ascii_digit());
+        let letter = |byte: &u8| u8::from(byte.is_ascii_alphanumeric());
+        (
+            chunk.iter().map(letter).sum::<u8>(),
+            chunk.iter().map(hot).sum::<u8>(),
+        )
+    });
+    let counts: Vec<(u8, u8)> = counts.collect();
+    // The chunks that hold any block that begins in the first of them: from there on they have as many letters as a block.
+    let (mut end, mut letters, mut hot) = (0, 0, 0);
+    let mut warm: Option<(usize, usize)> = None;
+    for (start, first) in counts.iter().enumerate() {
+        letters -= if start < end { usize::from(first.0) } else { 0 };
+        while end <= start || letters < BLOCK && end < start + CHUNKS {
+            let Some(next) = counts.get(end) else { break };
+            letters += if end > start { usize::from(next.0) } else { 0 };
+            hot += usize::from(next.1);
+            end += 1;
         }
-        let first = chunk;
-        while chunk < counts.len() && warm(chunk) {
-            chunk += 1;
+        if hot >= HOT {
+            let (from, to) = (start * CHUNK, (end * CHUNK).min(text.len()));
+            warm = match warm {
+                Some((first, last)) if last >= from => Some((first, to)),
+                other => {
+                    blocks(text, other, &mut parts);
+                    Some((from, to))
+                }
+            };
         }
-        let (from, to) = (first * CHUNK, ((chunk + 2) * CHUNK).min(text.len()));
-        blocks(
-            text.as_bytes().get(from..to).unwrap_or_default(),
-            from,
-            &mut parts,
-        );
+        hot -= usize::from(first.1);
     }
+    blocks(text, warm, &mut parts);
     for (from, to) in &mut parts {
         *to = (*to).min(text.len());
         while !text.is_char_boundary(*from) {
@@ -207,8 +214,10 @@ pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
     parts
 }
 
-/// Adds the parts of some bytes, which start at `offset`.
-fn blocks(bytes: &[u8], offset: usize, parts: &mut Vec<(usize, usize)>) {
+/// Adds what may be base64 in a part of a text, if there is one.
+fn blocks(text: &str, part: Option<(usize, usize)>, parts: &mut Vec<(usize, usize)>) {
+    let Some((offset, end)) = part else { return };
+    let bytes = text.as_bytes().get(offset..end).unwrap_or_default();
     let mut letters = Letters::default();
     let mut before = 0;
     for (at, byte) in bytes.iter().enumerate() {
