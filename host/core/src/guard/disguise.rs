@@ -162,17 +162,12 @@ const fn is_noted(byte: u8) -> bool {
 
 impl Signs {
     fn of(text: &str) -> Self {
-        let mut signs = Self::default();
+        let mut signs = Self {
+            crowded: is_crowded(text),
+            ..Self::default()
+        };
         let bytes = text.as_bytes();
-        // How many digits the last chunks have.
-        let mut digits = [0; CROWD / CHUNK + 1];
         for (number, chunk) in bytes.chunks(CHUNK).enumerate() {
-            let here = chunk.iter().map(|byte| u8::from(byte.is_ascii_digit()));
-            digits.rotate_left(1);
-            if let Some(last) = digits.last_mut() {
-                *last = usize::from(here.sum::<u8>());
-            }
-            signs.crowded |= digits.iter().sum::<usize>() > DIGITS;
             // Asked without a branch for each byte.
             if !chunk.iter().fold(false, |any, byte| any | is_noted(*byte)) {
                 continue;
@@ -219,6 +214,20 @@ impl Signs {
             _ => {}
         }
     }
+}
+
+/// Returns whether digits stand close together anywhere.
+fn is_crowded(text: &str) -> bool {
+    // How many digits the last chunks have.
+    let mut digits = [0; CROWD / CHUNK + 1];
+    text.as_bytes().chunks(CHUNK).any(|chunk| {
+        let here = chunk.iter().map(|byte| u8::from(byte.is_ascii_digit()));
+        digits.rotate_left(1);
+        if let Some(last) = digits.last_mut() {
+            *last = usize::from(here.sum::<u8>());
+        }
+        digits.iter().sum::<usize>() > DIGITS
+    })
 }
 
 /// Which layers are worth looking for below those that are off already.
@@ -276,7 +285,7 @@ fn packed(text: &str, path: &[Form], sink: &mut impl FnMut(Node)) {
     }
     let mut put = |form: Form, text: String| put(&[form], text, Kind::Flat);
     radix::base64(text, &mut |text| put(Form::Base64, text));
-    if Signs::of(text).crowded {
+    if is_crowded(text) {
         radix::hex(text, &mut 0, &mut |text| put(Form::Hex, text));
         radix::numerals(text, &mut |text| put(Form::Numerals, text));
     }

@@ -94,8 +94,13 @@ pub(super) fn plain_codes(text: &str, look: Look) -> Vec<u16> {
 
 /// Returns the codes of a text without its digits.
 pub(super) fn letters(text: &str, look: Look) -> Vec<u16> {
-    let plain = plain_codes(text, look).into_iter();
-    plain.filter(|code| !is_digit(*code)).map(alike).collect()
+    without_digits(&plain_codes(text, look))
+}
+
+/// Returns plain codes that are no digits as they are compared.
+pub(super) fn without_digits(plain: &[u16]) -> Vec<u16> {
+    let letters = plain.iter().filter(|code| !is_digit(**code));
+    letters.map(|code| alike(*code)).collect()
 }
 
 /// Codes beyond ASCII stand for themselves in both tables.

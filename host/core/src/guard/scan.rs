@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use super::fold::{Look, alike, codes, is_digit, letters, plain_codes};
+use super::fold::{Look, alike, codes, letters, plain_codes, without_digits};
 use super::index::{Index, Reading, Text};
 use super::near::around_bytes;
 use super::print::{GRAM, each_gram};
@@ -134,9 +134,7 @@ impl<'a> Found<'a> {
                 continue;
             };
             let plain = plain_codes(numbers, look);
-            let letters = plain.iter().filter(|code| !is_digit(**code));
-            let letters: Vec<u16> = letters.map(|code| alike(*code)).collect();
-            self.search(&letters, path);
+            self.search(&without_digits(&plain), path);
             if look == Look::Alike && !self.index.canaries.is_empty() {
                 let codes: Vec<u16> = plain.iter().map(|code| alike(*code)).collect();
                 self.look_for_marks(&codes, path);

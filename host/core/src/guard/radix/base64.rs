@@ -168,28 +168,27 @@ const CHUNKS: usize = 12;
 /// Returns which parts of a text may be base64, with some of what is around them.
 pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    // Counts that fit into a byte are ones that many bytes take part in at once.
-    let counts = text.as_bytes().chunks(CHUNK).map(|chunk| {
+    // How many letters, and how many capitals and digits, there are up to each chunk.
+    let mut sums = vec![(0_usize, 0_usize)];
+    sums.extend(text.as_bytes().chunks(CHUNK).scan((0, 0), |sum, chunk| {
+        // Counts that fit into a byte are ones that many bytes take part in at once.
         let hot = |byte: &u8| u8::from(byte.is_ascii_uppercase() | byte.is_ascii_digit());
         let letter = |byte: &u8| u8::from(byte.is_ascii_alphanumeric());
-        (
-            chunk.iter().map(letter).sum::<u8>(),
-            chunk.iter().map(hot).sum::<u8>(),
-        )
-    });
-    let counts: Vec<(u8, u8)> = counts.collect();
-    // The chunks that hold any block that begins in the first of them: from there on they have as many letters as a block.
-    let (mut end, mut letters, mut hot) = (0, 0, 0);
+        sum.0 += usize::from(chunk.iter().map(letter).sum::<u8>());
+        sum.1 += usize::from(chunk.iter().map(hot).sum::<u8>());
+        Some(*sum)
+    }));
+    let (letters, hot) = (|at| sum(&sums, at).0, |at| sum(&sums, at).1);
+    let count = sums.len() - 1;
+    let mut end = 0;
     let mut warm: Option<(usize, usize)> = None;
-    for (start, first) in counts.iter().enumerate() {
-        letters -= if start < end { usize::from(first.0) } else { 0 };
-        while end <= start || letters < BLOCK && end < start + CHUNKS {
-            let Some(next) = counts.get(end) else { break };
-            letters += if end > start { usize::from(next.0) } else { 0 };
-            hot += usize::from(next.1);
+    for start in 0..count {
+        // The chunks that hold any block that begins in the first of them: after it they have as many letters as a block.
+        end = end.max(start + 1);
+        while end < count.min(start + CHUNKS) && letters(end) - letters(start + 1) < BLOCK {
             end += 1;
         }
-        if hot >= HOT {
+        if hot(end) - hot(start) >= HOT {
             let (from, to) = (start * CHUNK, (end * CHUNK).min(text.len()));
             warm = match warm {
                 Some((first, last)) if last >= from => Some((first, to)),
@@ -199,7 +198,6 @@ pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
                 }
             };
         }
-        hot -= usize::from(first.1);
     }
     blocks(text, warm, &mut parts);
     for (from, to) in &mut parts {
@@ -212,6 +210,10 @@ pub(super) fn hot_parts(text: &str) -> Vec<(usize, usize)> {
         }
     }
     parts
+}
+
+fn sum(sums: &[(usize, usize)], at: usize) -> (usize, usize) {
+    sums.get(at).copied().unwrap_or_default()
 }
 
 /// Adds what may be base64 in a part of a text, if there is one.
