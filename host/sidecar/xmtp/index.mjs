@@ -569,12 +569,12 @@ async function first_of_all() {
   const all = peers();
   for (const peer of all) fall_behind(peer);
   catch_up();
-  const begun = all.filter((peer) => !given.has(peer) && !named.has(peer));
+  const begun = all.filter((peer) => !given.has(peer) && !named.has(peer)).map(dm_with).filter(Boolean);
   if (begun.length === 0) return;
   crowd.until = Date.now() + CALM;
   const looked = async () => {
     await attend();
-    await Promise.all(begun.map((peer) => appeared(dm_with(peer))));
+    await Promise.all(begun.map(appeared));
   };
   await Promise.race([looked(), wait(PATIENCE)]);
 }
